@@ -1,0 +1,77 @@
+"""Many exchanges answered by one engine, all in flight together: the loop of teaching and of evaluation.
+
+The engine batches continuously; this keeps it full, hands each answer over the moment it is whole, and shows a
+bar with tokens per second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+from bot.engine import Engine
+from bot.prompt import ChatMessage
+from data.records import Answer, Source
+from data.workspace import digest
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One answer to be made. `seed` and `temperature` are sent to the engine; `evidence` are passage ids."""
+
+    exchange_id: str
+    source: Source
+    messages: list[ChatMessage]
+    evidence: tuple[str, ...]
+    max_tokens: int
+    temperature: float = 0.0
+    seed: int = 0
+
+    def sample_id(self, model: str) -> str:
+        """Hash of everything that decides the answer: exchange, prompt, sampling and model."""
+        parts = [self.exchange_id, self.source, self.messages, self.max_tokens, self.temperature, self.seed, model]
+        return digest(parts)
+
+
+async def answer_all(
+    engine: Engine, jobs: Sequence[Job], *, model: str, parallel: int, sink: Callable[[Answer], None], label: str,
+    done: Iterable[str] = (),
+) -> None:  # fmt: skip
+    """Answer every job whose sample id is not in `done`; `sink` gets each answer once, in the order they finish.
+
+    Raises EngineError when the engine fails; what the sink has stored by then stays.
+    """
+    known = set(done)
+    waiting = [job for job in jobs if job.sample_id(model) not in known]
+    queue = iter(waiting)
+    with tqdm(total=len(jobs), initial=len(jobs) - len(waiting), desc=label, unit="reply", disable=None) as bar:
+        tokens = 0
+
+        async def worker() -> None:
+            nonlocal tokens
+            for job in queue:
+                answer = await _answer(engine, job, model)
+                sink(answer)
+                tokens += answer.completion_tokens
+                bar.update()
+                bar.set_postfix_str(f"{tokens / max(bar.format_dict['elapsed'], 0.1):.0f} tokens/s")
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(max(1, min(parallel, len(waiting)))):
+                group.create_task(worker())
+
+
+async def _answer(engine: Engine, job: Job, model: str) -> Answer:
+    made = await engine.complete(
+        job.messages, max_tokens=job.max_tokens, temperature=job.temperature, seed=job.seed
+    )
+    mean = sum(made.logprobs) / len(made.logprobs) if made.logprobs else float("nan")
+    return Answer(
+        sample_id=job.sample_id(model), exchange_id=job.exchange_id, source=job.source, text=made.text.strip(),
+        finish=made.finish, evidence=job.evidence, prompt_tokens=made.prompt_tokens,
+        completion_tokens=made.completion_tokens, seconds=made.seconds,
+        first_token_seconds=made.first_token_seconds, logprob=mean,
+    )  # fmt: skip

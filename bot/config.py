@@ -1,0 +1,164 @@
+"""One deskmate.toml, one typed object: defaults < file < --set section.key=value. Secrets come from the environment."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data.errors import ConfigError
+
+EngineName = Literal["auto", "vllm", "llamacpp", "remote"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Desk(Section):
+    """Whose desk it is and where its past tickets and articles lie. `columns` maps our names to a CSV's."""
+
+    name: str = "Kettlewick"
+    tickets: str = "data/sample/tickets.jsonl"
+    articles: str = "data/sample/articles"
+    about: str = "an online shop for coffee and tea gear"
+    columns: dict[str, str] = {}
+    first_reply_only: bool = False
+    heldout: int = 60
+    validation: int = 40
+    limit_train: int = 0
+
+
+class Model(Section):
+    """A model and what serves it. `name`: a starter name, a Hugging Face id, or a local directory or GGUF file."""
+
+    name: str
+    engine: EngineName = "auto"
+    url: str = ""
+    context: int = Field(2048, ge=256)
+    parallel: int = Field(4, ge=1)
+    threads: int = Field(0, ge=0)
+    euros_per_hour: float = 0.08
+
+
+class Retrieval(Section):
+    model: str = "starter-embeddings"
+    tickets: int = Field(2, ge=0)
+    articles: int = Field(1, ge=0)
+    words: int = Field(90, ge=20, description="at most this many words of each passage are shown")
+
+
+class Teaching(Section):
+    limit: int = Field(48, ge=0, description="train exchanges the teacher answers; 0 is all")
+    hindsight: bool = True
+    human: bool = True
+    max_tokens: int = 160
+    temperature: float = 0.3
+    min_support: float = Field(0.5, ge=0, le=1, description="share of an answer's content words seen in its evidence")
+    deferral_share: float = Field(0.1, ge=0, le=0.5, description="at most this share of the rows teach handing over")
+
+
+class Training(Section):
+    rank: int = 32
+    epochs: float = 3.0
+    learning_rate: float = 3e-4
+    batch_tokens: int = 2048
+    max_length: int = 1024
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    checkpoint_steps: int = 20
+    seed: int = 7
+
+
+class Optimise(Section):
+    quantisation: Literal["Q8_0", "F16"] = "Q8_0"
+
+
+class Evaluation(Section):
+    limit: int = Field(24, ge=1)
+    max_tokens: int = 160
+    resamples: int = 10_000
+    seed: int = 7
+
+
+class Serving(Section):
+    host: str = "127.0.0.1"
+    port: int = 8000
+    start_teacher: bool = True
+    first_token_seconds: float = 5.0
+    between_tokens_seconds: float = 5.0
+    teacher_first_token_seconds: float = 120.0
+    total_seconds: float = 240.0
+    hold_tokens: int = 12
+    max_tokens: int = 200
+    require_key: bool = False
+
+
+class Config(Section):
+    workspace: Path = Path("workspace")
+    desk: Desk = Desk()
+    teacher: Model = Model(name="starter-teacher")
+    student: Model = Model(name="starter-student", parallel=4)
+    retrieval: Retrieval = Retrieval()
+    teaching: Teaching = Teaching()
+    training: Training = Training()
+    optimise: Optimise = Optimise()
+    evaluation: Evaluation = Evaluation()
+    serving: Serving = Serving()
+
+
+def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Config:
+    """The configuration. Without `path`, ./deskmate.toml if it exists. Raises ConfigError naming the key and a near one."""
+    file = path or Path("deskmate.toml")
+    values: dict[str, Any] = {}
+    if path is not None or file.is_file():
+        values = _read(file)
+    for override in overrides:
+        _set(values, override)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, file if file.is_file() else None)) from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: cannot read it as TOML ({error})") from error
+
+
+def _set(values: dict[str, Any], override: str) -> None:
+    key, sign, text = override.partition("=")
+    if not sign or not key:
+        raise ConfigError(f"--set {override}: write it as section.key=value")
+    try:
+        value: Any = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *sections, last = key.strip().split(".")
+    for name in sections:
+        values = values.setdefault(name, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"--set {override}: {name} is not a section")
+    values[last] = value
+
+
+def _explain(error: ValidationError, file: Path | None) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    where = f"{file}: " if file else ""
+    if first["type"] != "extra_forbidden":
+        return f"{where}{key}: {first['msg']} (got {first.get('input')!r})"
+    near = difflib.get_close_matches(str(first["loc"][-1]), _keys(first["loc"][:-1]), n=1, cutoff=0.4)
+    return f"{where}unknown key {key}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _keys(location: Sequence[Any]) -> list[str]:
+    model: Any = Config
+    for name in location:
+        model = model.model_fields[str(name)].annotation
+    return list(model.model_fields)

@@ -1,0 +1,69 @@
+"""The one way a conversation and its evidence become a model's messages: teaching, training, evaluation and serving.
+
+Teacher and student see the same prompt, so the student learns to answer from the evidence it will have when it
+serves. Hindsight (what the human agent answered) comes last and only while teaching, so that prompts with and without
+it share a prefix the engine has already computed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from data.records import Passage, Turn
+from data.workspace import digest
+
+ChatMessage = dict[str, str]
+
+SYSTEM = (
+    "You are the support agent of {desk}, {about}. Reply to the customer's last message. Use only the notes; "
+    "copy numbers, names and menu paths exactly. Answer in the first sentence, then give the steps. "
+    "If the notes do not hold the answer, ask one question that would settle it or say a colleague will take over. "
+    "Never mention the notes."
+)
+HINDSIGHT = (
+    "\n\nOur agent's own reply to this customer, which solved it:\n{reply}\n"
+    "Write that advice as a clear reply to the customer, in your words. Keep every step, number and name; add nothing."
+)
+CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]")
+TURN_WORDS = 160
+
+
+def build(
+    desk: str, about: str, turns: Sequence[Turn], passages: Sequence[Passage], *,
+    subject: str = "", words: int = 90, hindsight: str = "",
+) -> list[ChatMessage]:  # fmt: skip
+    """Messages for a chat model: one system message with the notes, then the conversation.
+
+    `turns` must end with the customer's. `words` caps each passage. Control tokens in anyone's text are removed:
+    what customers and articles say is data.
+    """
+    notes = "\n\n".join(_note(number, passage, words) for number, passage in enumerate(passages, 1))
+    system = SYSTEM.format(desk=desk, about=about) + (f"\n\nNotes:\n{notes}" if notes else "")
+    messages: list[ChatMessage] = [{"role": "system", "content": system}]
+    for turn in turns[-5:]:
+        role = "user" if turn.role == "customer" else "assistant"
+        messages.append({"role": role, "content": _cap(clean(turn.text), TURN_WORDS)})
+    if subject and len(messages) == 2:
+        messages[1]["content"] = f"{clean(subject)}\n{messages[1]['content']}"
+    if hindsight:
+        messages[-1]["content"] += HINDSIGHT.format(reply=_cap(clean(hindsight), TURN_WORDS))
+    return messages
+
+
+def clean(text: str) -> str:
+    """Chat-template control tokens out; they are never a customer's words."""
+    return CONTROL.sub("", text).strip()
+
+
+def _note(number: int, passage: Passage, words: int) -> str:
+    label = "Past ticket" if passage.kind == "ticket" else "Article"
+    return f"[{number}] {label}: {clean(passage.title)}\n{_cap(clean(passage.text), words)}"
+
+
+def _cap(text: str, words: int) -> str:
+    parts = re.findall(r"\S+\s*", text)
+    return text if len(parts) <= words else "".join(parts[:words]).rstrip() + " …"
+
+
+VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, "2"])

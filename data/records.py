@@ -1,0 +1,131 @@
+"""The records that cross disk or HTTP, in the support desk's own terms.
+
+    Ticket ──cut──▶ Exchange ──retrieve──▶ Passage[]   Exchange + Passage[] ──answer──▶ Answer ──select──▶ corpus row
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Role = Literal["customer", "agent", "bot", "system"]
+Split = Literal["train", "validation", "heldout"]
+Reaction = Literal["accepted", "helpful", "thanked", "came_back", "complained", "none"]
+Source = Literal["teacher", "hindsight", "human"]
+Route = Literal["student", "teacher", "human"]
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Message(Record):
+    """One message of a ticket. `text` is plain text; `accepted` and `votes` are how readers judged a reply."""
+
+    id: str
+    role: Role
+    visibility: Literal["public", "internal"] = "public"
+    author: str = ""
+    created: datetime | None = None
+    text: str
+    accepted: bool = False
+    votes: int = 0
+
+
+class Ticket(Record):
+    id: str
+    channel: str = ""
+    product: str = ""
+    locale: str = "en"
+    subject: str = ""
+    created: datetime
+    status: str = ""
+    tags: tuple[str, ...] = ()
+    satisfaction: str | None = None
+    messages: tuple[Message, ...]
+
+
+class Article(Record):
+    id: str
+    title: str
+    url: str = ""
+    text: str
+
+
+class Turn(Record):
+    role: Literal["customer", "agent"]
+    text: str
+
+
+class Exchange(Record):
+    """A moment an agent had to answer: the conversation so far and the reply that was given.
+
+    `turns` ends with the customer's turn that `human_reply` answers. `created` is when the ticket was opened
+    (splits and the past-only rule of retrieval go by it).
+    """
+
+    id: str
+    ticket_id: str
+    subject: str
+    product: str
+    topic: str
+    created: datetime
+    split: Split
+    turns: tuple[Turn, ...]
+    human_reply: str
+    reaction: Reaction = "none"
+
+    @property
+    def question(self) -> str:
+        """What retrieval searches for: the subject and the customer's own words, latest last."""
+        words = [turn.text for turn in self.turns if turn.role == "customer"]
+        return "\n".join([self.subject, *words[-2:]]).strip()
+
+
+class Passage(Record):
+    """One piece of evidence: part of an article, or a resolved past ticket (question and reply)."""
+
+    id: str
+    kind: Literal["article", "ticket"]
+    title: str
+    text: str
+    created: datetime | None = None
+    url: str = ""
+    score: float = 0.0
+
+
+class Answer(Record):
+    """One answer to one exchange, by the teacher, the human agent or a student; what the corpus is made of.
+
+    `sample_id` hashes exchange, prompt, sampling parameters, seed and model, so a rerun never repeats an answer.
+    `logprob` is the mean log-probability of the answer's tokens (nan when the engine does not tell).
+    """
+
+    sample_id: str
+    exchange_id: str
+    source: Source | Literal["student", "base"]
+    text: str
+    finish: str = "stop"
+    evidence: tuple[str, ...] = ()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    first_token_seconds: float = 0.0
+    logprob: float = float("nan")
+    kept: bool = True
+    reason: str = ""
+
+
+class Manifest(Record):
+    """Lineage of an artefact: what went in, how, and a hash of every file. A directory with one never changes."""
+
+    id: str
+    kind: str
+    created: datetime
+    inputs: dict[str, str] = {}
+    settings: dict[str, object] = {}
+    versions: dict[str, str] = {}
+    counts: dict[str, float] = {}
+    files: dict[str, str] = {}

@@ -1,0 +1,110 @@
+"""Which answers are worth teaching: each candidate is checked against what the student will see, and ranked.
+
+The teacher's answers and the human agent's own reply compete for each exchange. An answer is taught only where the
+question and the retrieved evidence support it; everything turned away keeps its reason. Some of the exchanges that
+nothing supports teach handing over instead, up to a capped share: a small model is only as right as its evidence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from data.records import Answer, Exchange, Passage
+from data.text import facts, is_deferral, is_evasion, is_repetitive, overlap, support
+
+DEFERRAL = (
+    "I don't want to guess on this one, so I'm passing it to a colleague. They will read your message and reply here."
+)
+SHORTEST_WORDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`min_support`: share of content words seen in question and evidence; `deferral_share`: cap over taught rows."""
+
+    min_support: float
+    deferral_share: float
+
+
+def context(exchange: Exchange, evidence: Sequence[Passage]) -> str:
+    """All the words an answer may rest on: the conversation and the evidence."""
+    said = [turn.text for turn in exchange.turns]
+    return "\n".join([exchange.subject, *said, *(f"{passage.title}\n{passage.text}" for passage in evidence)])
+
+
+def fault(answer: Answer, exchange: Exchange, seen: str, rules: Rules) -> str:
+    """Why an answer must not be taught, in a few words; empty when it may be."""
+    text = answer.text
+    if answer.finish == "length":
+        return "cut off at the token limit"
+    if len(text.split()) < SHORTEST_WORDS:
+        return "too short"
+    if is_evasion(text, exchange.question):
+        return "evades the question"
+    if is_repetitive(text):
+        return "repeats itself"
+    if answer.source == "hindsight" and _narrates(text):
+        return "narrates instead of replying"
+    missing = facts(text) - facts(seen)
+    if missing:
+        return f"not in the evidence: {', '.join(sorted(missing)[:3])}"
+    if support(text, seen) < rules.min_support:
+        return "little support in the evidence"
+    return ""
+
+
+def _narrates(text: str) -> bool:
+    start = text[:160].lower()
+    return any(phrase in start for phrase in ("the customer", "our agent", "the agent", "dear customer"))
+
+
+def select(
+    answers: Iterable[Answer], exchanges: Sequence[Exchange], evidence: Mapping[str, Sequence[Passage]], rules: Rules
+) -> tuple[list[Answer], list[Answer]]:
+    """The answers to teach (one an exchange, plus capped deferrals) and the rejected ones with reasons.
+
+    The best of an exchange is the one with the most support in the evidence plus the most agreement with the human
+    reply; a human reply agrees with itself only as far as its evidence does.
+    """
+    candidates: dict[str, list[Answer]] = defaultdict(list)
+    for answer in answers:
+        candidates[answer.exchange_id].append(answer)
+    kept: list[Answer] = []
+    rejected: list[Answer] = []
+    unsupported: list[Answer] = []
+    for exchange in exchanges:
+        seen = context(exchange, evidence[exchange.id])
+        found = candidates[exchange.id]
+        reasons = [fault(answer, exchange, seen, rules) for answer in found]
+        good = [answer for answer, reason in zip(found, reasons, strict=True) if not reason]
+        best = max(good, key=lambda answer: worth(answer, exchange, seen), default=None)
+        for answer, reason in zip(found, reasons, strict=True):
+            if answer is not best:
+                why = reason or "another answer was better"
+                rejected.append(answer.model_copy(update={"kept": False, "reason": why}))
+        if best is not None:
+            kept.append(best)
+        elif found:
+            unsupported.append(_deferral(found[0]))
+    allowed = int(len(kept) * rules.deferral_share / (1 - rules.deferral_share))
+    return kept + sorted(unsupported, key=lambda answer: answer.sample_id)[:allowed], rejected
+
+
+def worth(answer: Answer, exchange: Exchange, seen: str) -> float:
+    """Between 0 and 2: support in the evidence plus agreement with what the human agent said."""
+    agreement = 0.6 if answer.source == "human" else overlap(answer.text, exchange.human_reply)
+    deferral = 0.5 if is_deferral(answer.text) and not is_deferral(exchange.human_reply) else 0.0
+    return support(answer.text, seen) + agreement - deferral
+
+
+def _deferral(answer: Answer) -> Answer:
+    return answer.model_copy(
+        update={"text": DEFERRAL, "sample_id": f"{answer.sample_id}-defer", "finish": "stop", "reason": "deferral"}
+    )
+
+
+def reasons(rejected: Iterable[Answer]) -> Counter[str]:
+    """How many answers were turned away for what; the detail after a colon is dropped."""
+    return Counter(answer.reason.partition(":")[0] for answer in rejected)
