@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from bot.engine import Engine
 from bot.prompt import ChatMessage
+from data.errors import DeskmateError
 from data.records import Answer, Source
 from data.workspace import digest
 
@@ -59,9 +60,12 @@ async def answer_all(
                 bar.update()
                 bar.set_postfix_str(f"{tokens / max(bar.format_dict['elapsed'], 0.1):.0f} tokens/s")
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(max(1, min(parallel, len(waiting)))):
-                group.create_task(worker())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(max(1, min(parallel, len(waiting)))):
+                    group.create_task(worker())
+        except* DeskmateError as failed:
+            raise failed.exceptions[0] from None
 
 
 async def _answer(engine: Engine, job: Job, model: str) -> Answer:

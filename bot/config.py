@@ -74,7 +74,7 @@ class Training(Section):
 
 
 class Optimise(Section):
-    quantisation: Literal["Q8_0", "F16"] = "Q8_0"
+    quantisation: Literal["Q8_0", "Q4_0", "F16"] = "Q8_0"
 
 
 class Evaluation(Section):

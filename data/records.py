@@ -47,6 +47,14 @@ class Ticket(Record):
     messages: tuple[Message, ...]
 
 
+class Rejected(Record):
+    """A row that could not be read, or was left out: where it stands and why. It never stops the other rows."""
+
+    file: str
+    line: int
+    reason: str
+
+
 class Article(Record):
     id: str
     title: str

@@ -1,34 +1,32 @@
 """How two texts are compared, without a model: what selection, confidence and evaluation must agree on.
 
-The stages may not import each other, yet an answer must be kept, routed and judged by the same yardstick; so the
-yardstick lies here. `context` is always the ticket and the evidence in one string.
+The stages may not import each other, yet an answer must be kept, routed and judged by the same yardstick;
+so the yardstick lies here. `context` is always the ticket and the evidence in one string.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 WORD = re.compile(r"\w+(?:['’.@/+-]\w+)*")
-STOPWORDS = frozenset(
-    """a about above after again all also am an and any are aren't as at be because been before being below both but
-    by can can't could did do does doing don't down during each few for from further get got had has have having he
-    her here hers him his how i i'd i'll i'm i've if in into is isn't it it's its itself just let like may me more most
-    my no nor not now of off on once only or other our ours out over own please same she should so some such than
-    that that's the their theirs them then there there's these they this those through to too under until up us very
-    was we we'd we'll we're we've were what when where which while who whom why will with won't would you you'd
-    you'll you're you've your yours hello hi hey thanks thank dear regards best sorry glad happy help sure""".split()
-)
-COUNTS = dict(
-    zip(
-        "one two three four five six seven eight nine ten eleven twelve fourteen fifteen twenty thirty sixty".split(),
-        "1 2 3 4 5 6 7 8 9 10 11 12 14 15 20 30 60".split(),
-        strict=True,
-    )
-)
+_STOP = """
+    a about above after again all also am an and any are aren't as at be because been before being below
+    both but by can can't could did do does doing don't down during each few for from further get got
+    had has have having he her here hers him his how i i'd i'll i'm i've if in into is isn't it it's its
+    itself just let like may me more most my no nor not now of off on once only or other our ours out
+    over own please same she should so some such than that that's the their theirs them then there
+    there's these they this those through to too under until up us very was we we'd we'll we're we've
+    were what when where which while who whom why will with won't would you you'd you'll you're you've
+    your yours hello hi hey thanks thank dear regards best sorry glad happy help sure
+"""
+STOPWORDS = frozenset(_STOP.split())
+_COUNTS = "one=1 two=2 three=3 four=4 five=5 six=6 seven=7 eight=8 nine=9 ten=10 twelve=12 thirty=30"
+COUNTS = dict(pair.split("=") for pair in _COUNTS.split())
 
 _STEP = re.compile(
-    r"(?m)^[\s*>-]*(?:step\s+)?\d{1,2}[.):]\s+|\bstep\s+\d{1,2}\b|(?<=\s)\(?\d\)\s", re.IGNORECASE
+    r"^[\s*>-]*(?:step\s+)?\d{1,2}[.):]\s+|\bstep\s+\d{1,2}\b|(?<=\s)\(?\d\)\s", re.IGNORECASE | re.MULTILINE
 )
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>()\[\]\"'`*]+", re.IGNORECASE)
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -38,44 +36,52 @@ _HOST = re.compile(
 _FILE = re.compile(
     r"(?<![\w/])(?:~?/[\w.-]+(?:/[\w.-]+)+|[\w-]+\.(?:conf|cfg|ini|exe|dll|log|txt|json|xml|ya?ml|py|sh|zip|apk))\b"
 )
-_CAPS = r"[A-Z][\w&'’/+-]*(?:\s+(?:(?:of|and|the|to|for|&)\s+)?[A-Z0-9][\w&'’/+-]*){0,4}"
+_CAPS = r"[A-Z][\w&'’/+-]*(?:\s+(?:of\s+|the\s+)?[A-Z0-9&][\w&'’/+-]*){0,4}"
 _PATH = re.compile(rf"(?:{_CAPS}|\w[\w-]*)(?:\s*(?:>|→|›|»|->)\s*(?:{_CAPS}|\w[\w-]*))+")
 _LEAD = re.compile(
-    r"^(?:(?:open|go|select|choose|click|tap|press|in|under|then|to|from|on|visit|use|the|your)\s+)+"
+    r"^(?:(?:open|go|select|choose|click|tap|press|in|under|then|to|from|on|visit|use|the|your)\s+)+",
+    re.IGNORECASE,
 )
 _CODE = re.compile(
     r"#?\b(?=[A-Za-z0-9-]*\d)[A-Z][A-Z0-9]*(?:-[A-Za-z0-9]+)*\d[A-Za-z0-9]*(?:-[A-Za-z0-9]+)*\b|#\d+"
 )
 _VERSION = re.compile(r"\bv?\d+(?:\.\d+){2,}\b|\bv\d+(?:\.\d+)+\b", re.IGNORECASE)
+_AMOUNT = r"(\d[\d.,]*\d|\d)"
 _PRICE = re.compile(
-    r"([€$£])\s?(\d[\d.,]*\d|\d)|(\d[\d.,]*\d|\d)\s?(€|£|\$|euros?\b|eur\b|usd\b|gbp\b)", re.IGNORECASE
+    rf"([€$£])\s?{_AMOUNT}|{_AMOUNT}\s?(€|£|\$|euros?\b|eur\b|usd\b|gbp\b)",
+    re.IGNORECASE,
 )
 _CURRENCY = {"€": "eur", "euro": "eur", "euros": "eur", "$": "usd", "£": "gbp"}
 _NUMBER = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)*)(\s?%)?")
 
-_DEFER = re.compile(
-    r"(?:colleague|team ?mate|specialist|someone (?:from|on|in) (?:our|the)|member of (?:our|the) team|human agent)"
-    r"[^.!?]{0,40}\b(?:will|can|to|is going to|takes?)\b|"
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+_DEFER = _any(
+    r"(?:colleague|team ?mate|specialist|someone (?:from|on|in) (?:our|the)|member of (?:our|the) team"
+    r"|human agent)"
+    r"[^.!?]{0,40}\b(?:will|can|to|is going to|takes?)\b",
     r"\b(?:pass|hand|forward|transfer|escalat)(?:e|s|ed|ing)?\b[^.!?]{0,40}"
-    r"\b(?:to (?:a|an|our|the|my)|over|on to|along)\b",
-    re.IGNORECASE,
+    r"\b(?:to (?:a|an|our|the|my) (?:colleague|team|specialist|person|human|agent)|over to|on to|along to)\b",
 )
-_EVADE = re.compile(
-    r"\b(?:does|do|did|is|are|was)(?: not|n['’]t)\s+(?:\w+\s+){0,2}?(?:address|cover|mention|contain|provide|specif"
-    r"|include|discuss|say|state|available|clear from)|"
-    r"\bno (?:information|mention|details?|instructions?)\b|"
-    r"\b(?:don['’]t|do not|cannot|can['’]t|unable to|not able to) (?:have|find|answer|provide|see|assist|help)\b|"
+_EVADE = _any(
+    r"\b(?:does|do|did|is|are|was)(?: not|n['’]t)\s+(?:\w+\s+){0,2}?(?:address|cover|mention|contain|provide"
+    r"|specif|include|discuss|say|state|available|clear from)",
+    r"\bno (?:information|mention|details?|instructions?)\b",
+    r"\b(?:don['’]t|do not|cannot|can['’]t|unable to|not able to) (?:have|find|answer|provide|assist|help)\b",
     r"\b(?:contact|reach out to|get in touch with|consult|refer to|check with)\b[^.!?]{0,40}"
-    r"\b(?:support|team|customer (?:service|care)|manufacturer|documentation|manual|notes|article|us)\b|"
-    r"\b(?:provide|share|give|send)\b[^.!?]{0,20}\b(?:more|additional|further) (?:information|details?|context)\b|"
+    r"\b(?:support|team|customer (?:service|care)|manufacturer|documentation|manual|notes|article|us)\b",
+    r"\b(?:provide|share|give|send)\b[^.!?]{0,20}\b(?:more|additional|further) "
+    r"(?:information|details?|context)\b",
     r"\bas an ai\b|\blanguage model\b",
-    re.IGNORECASE,
 )
-_FILLER = re.compile(
-    r"\bsorry (?:to hear|for|about|that|but)\b|\bhere to (?:help|assist)\b|\b(?:happy|glad) to (?:help|assist)\b|"
-    r"\bthank(?:s| you)\b|\blet (?:me|us) know\b|\bfeel free\b|\bhow (?:can|may) (?:i|we) (?:help|assist)\b|"
+_FILLER = _any(
+    r"\bsorry (?:to hear|for|about|that|but)\b|\bhere to (?:help|assist)\b",
+    r"\b(?:happy|glad) to (?:help|assist)\b",
+    r"\bthank(?:s| you)\b|\blet (?:me|us) know\b|\bfeel free\b|\bhow (?:can|may) (?:i|we) (?:help|assist)\b",
     r"\bi (?:understand|apologi[sz]e)\b|\bhope (?:this|that) helps\b|\bany (?:other|further) questions\b",
-    re.IGNORECASE,
 )
 
 
@@ -85,7 +91,7 @@ def words(text: str) -> list[str]:
 
 
 def content_words(text: str) -> list[str]:
-    """Words that carry meaning, lightly stemmed, in order: no stopwords, none under three letters; numbers stay."""
+    """Words that carry meaning, lightly stemmed, in order; no stopwords or short words; numbers stay."""
     return [
         _stem(word)
         for word in words(text)
@@ -117,8 +123,8 @@ def support(reply: str, context: str) -> float:
 def bigram_precision(reply: str, context: str) -> float:
     """Share of the reply's word pairs that the context holds, in [0, 1]; 0 for fewer than two words."""
     said, known = words(reply), words(context)
-    pairs = list(zip(said, said[1:], strict=False))
-    seen = set(zip(known, known[1:], strict=False))
+    pairs = list(pairwise(said))
+    seen = set(pairwise(known))
     return sum(pair in seen for pair in pairs) / len(pairs) if pairs else 0.0
 
 
@@ -130,7 +136,7 @@ def overlap(a: str, b: str) -> float:
 
 
 def facts(text: str) -> set[str]:
-    """What a reply must not get wrong, normalised: numbers, versions, prices, URLs, addresses, codes, menu steps.
+    """What a reply must not get wrong, normalised: numbers, versions, prices, addresses, codes, menus.
 
     A menu path counts as its steps ('a > b', 'b > c'); numbers of a list do not count.
     """
@@ -159,7 +165,7 @@ def _address(text: str) -> str:
 def _menu(path: str) -> set[str]:
     steps = [" ".join(step.lower().split()) for step in re.split(r"\s*(?:->|[>→›»])\s*", path)]
     steps[0] = _LEAD.sub("", steps[0])
-    return {f"{a} > {b}" for a, b in zip(steps, steps[1:], strict=False) if len(a) > 1 and len(b) > 1}
+    return {f"{a} > {b}" for a, b in pairwise(steps) if len(a) > 1 and len(b) > 1}
 
 
 def _number(text: str) -> str:
@@ -174,20 +180,20 @@ def _number(text: str) -> str:
 def fidelity(reply: str, context: str) -> float | None:
     """Share of the reply's facts that the context holds; None when the reply states none."""
     said = facts(reply)
-    if not said:
-        return None
-    known = facts(context) | {_number(number) for number, _ in _NUMBER.findall(context)}
-    known |= {fact.split(" ")[0].rstrip("%") for fact in known if fact[0].isdigit()}
-    known |= {fact.lstrip("v") for fact in known if fact[0] == "v"}
-    known |= {COUNTS[word] for word in words(context) if word in COUNTS}
-    return len(said & known) / len(said)
+    return len(said & _known(context)) / len(said) if said else None
 
 
 def unsupported(reply: str, context: str) -> list[str]:
     """The facts a reply states and its context does not hold, sorted: what a reader should check first."""
-    return sorted(
-        fact for fact in facts(reply) if fidelity(fact, context) != 1.0 and fact not in facts(context)
-    )
+    return sorted(facts(reply) - _known(context))
+
+
+def _known(context: str) -> set[str]:
+    """The context's facts and looser forms: a price without its currency, 2.3.1 for v2.3.1, 'two' as 2."""
+    known = facts(context) | {_number(number) for number, _ in _NUMBER.findall(context)}
+    known |= {fact.split(" ")[0].rstrip("%") for fact in known if fact[:1].isdigit()}
+    known |= {fact.lstrip("v") for fact in known if fact.startswith("v")}
+    return known | {COUNTS[word] for word in words(context) if word in COUNTS}
 
 
 def is_deferral(reply: str) -> bool:
@@ -196,9 +202,9 @@ def is_deferral(reply: str) -> bool:
 
 
 def is_evasion(reply: str, question: str = "") -> bool:
-    """No answer though it looks like one: empty, under five words, 'not covered', 'contact support', or an echo.
+    """No answer: empty, under five words, 'not covered', 'contact support', filler or the question again.
 
-    One that goes on to something useful, asks one pointed question or hands over to a colleague is no evasion.
+    One that goes on to something useful, asks a pointed question or hands over to a colleague is none.
     """
     said = words(reply)
     if len(said) < 5:
@@ -224,7 +230,7 @@ def _substance(reply: str, empty: tuple[re.Pattern[str], ...]) -> int:
 
 
 def is_repetitive(reply: str) -> bool:
-    """A model that went round in circles: a sentence said three times, or a third of the four-word runs repeated."""
+    """A model that went round in circles: a sentence said three times, or a third of its four-word runs."""
     sentences = [tuple(words(part)) for part in re.split(r"(?<=[.!?])\s+|\n+", reply)]
     counts = Counter(sentence for sentence in sentences if len(sentence) >= 3)
     if counts and max(counts.values()) >= 3:

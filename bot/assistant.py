@@ -1,0 +1,152 @@
+"""The one stream state machine: student first, then the teacher, then a person; the customer never sees nothing.
+
+    Waiting ──first token──▶ Holding ──commit──▶ Committed ──▶ Done
+       └──────── failed / unsure / deadline ────────▶ next route (teacher, then human)
+
+Before commit a route is changed without a trace in the answer. After it never silently: a client that can take words
+back (the chat page, or anyone who has not been sent any yet) gets Amend and the teacher's answer, others an honest end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from bot.attempt import Attempt, Voice
+from bot.confidence import score
+from bot.config import Config
+from bot.events import Amend, Checking, Delta, Done, Event, Handoff, Routed
+from bot.fit import fit
+from bot.prompt import ChatMessage
+from bot.releases import Sampling
+from bot.router import BROKEN_OFF, DOUBLE_CHECK, Reason, RoutingDecision, StudentState, decide, farewell
+from data.errors import Busy, EngineError
+from data.records import Passage, Route, Turn
+from data.text import is_deferral
+
+HOLD_SECONDS = 0.15
+DOWN: dict[Route, Reason] = {"student": "student_down", "teacher": "teacher_down"}
+FAILED: dict[Route, Reason] = {"student": "student_failed", "teacher": "teacher_failed"}
+STOPPED: dict[Route, Reason] = {"student": "student_stopped", "teacher": "teacher_stopped"}
+log = logging.getLogger("deskmate.assistant")
+Search = Callable[[str], Awaitable[list[Passage]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """`turns` end with the customer's. `amends`: the client can take back what it has shown."""
+
+    turns: tuple[Turn, ...]
+    amends: bool = True
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who could answer right now, on whose terms. `search` finds evidence; a voice is None while its model is down."""
+
+    config: Config
+    search: Search
+    student: Voice | None
+    teacher: Voice | None
+    threshold: float
+    sampling: Sampling = field(default_factory=Sampling)
+    hold_seconds: float = HOLD_SECONDS
+
+    def voice(self, route: Route) -> Voice | None:
+        found = self.student if route == "student" else self.teacher
+        return found if found and found.breaker.allows() else None
+
+
+async def answer(ask: Ask, cast: Cast) -> AsyncIterator[Event]:
+    """The events of one answer, ending with Done. Raises nothing that a model or the search can cause."""
+    deadline = asyncio.get_running_loop().time() + cast.config.serving.total_seconds
+    decision = _first(ask, cast)
+    evidence, messages = await _prompt(ask, cast) if decision.route != "human" else ((), [])
+    shown = False
+    while decision.route != "human":
+        route = decision.route
+        voice = cast.voice(route)
+        if voice is None:
+            decision = _next(decision, DOWN[route], cast)
+            continue
+        if route == "teacher":
+            yield Checking(decision)
+        limit = min(cast.sampling.max_tokens, ask.max_tokens or cast.sampling.max_tokens)
+        async with Attempt(voice, messages, cast.sampling, limit, deadline) as attempt:
+            decision = await _commit(attempt, ask, cast, decision)
+            if decision.route != route:
+                continue
+            shown, text = True, ""
+            yield Routed(decision, evidence)
+            try:
+                async for piece in attempt.texts():
+                    text += piece
+                    yield Delta(piece)
+            except EngineError as error:
+                log.warning("%s broke off: %s", route, error)
+                decision = _next(decision, STOPPED[route], cast)
+        if attempt.finish is not None:
+            if is_deferral(text):
+                yield Handoff("promised_person")
+            yield Done(attempt.finish.reason, attempt.finish.prompt_tokens, attempt.finish.completion_tokens)
+            return
+        if not ask.amends:
+            break
+        if decision.route != "human":
+            yield Amend(decision.reason, DOUBLE_CHECK)
+    async for event in _hand_over(decision, shown):
+        yield event
+
+
+async def _hand_over(decision: RoutingDecision, shown: bool) -> AsyncIterator[Event]:
+    """A person's turn: said kindly, put on record, closed."""
+    if not shown:
+        yield Routed(decision)
+    yield Handoff(decision.reason)
+    yield Delta(BROKEN_OFF if shown else farewell(decision.reason))
+    yield Done("handoff")
+
+
+def _first(ask: Ask, cast: Cast) -> RoutingDecision:
+    state = StudentState(ask.turns[-1].text, up=cast.student is not None, teacher_up=cast.teacher is not None)
+    return decide(state, cast.threshold)
+
+
+async def _commit(attempt: Attempt, ask: Ask, cast: Cast, decision: RoutingDecision) -> RoutingDecision:
+    """Hold the first tokens back and decide: the same route commits, another is to be tried."""
+    route = decision.route
+    hold = cast.config.serving.hold_tokens if route == "student" else 1
+    try:
+        await attempt.hold(hold, cast.hold_seconds)
+    except (EngineError, Busy) as error:
+        log.warning("%s gave no answer: %s", route, error)
+        busy = isinstance(error, Busy) and route == "student"
+        return _next(decision, "student_busy" if busy else FAILED[route], cast)
+    if route != "student":
+        return decision
+    sure = score([token.logprob for token in attempt.held], [token.margin for token in attempt.held], hold)
+    state = StudentState(ask.turns[-1].text, teacher_up=cast.teacher is not None, score=sure)
+    return decide(state, cast.threshold)
+
+
+def _next(decision: RoutingDecision, reason: Reason, cast: Cast) -> RoutingDecision:
+    """The route after this one failed. The teacher keeps the reason it was asked for; a person gets the last one."""
+    if decision.route == "teacher" or cast.teacher is None:
+        return replace(decision, route="human", reason=reason)
+    return replace(decision, route="teacher", reason=reason)
+
+
+async def _prompt(ask: Ask, cast: Cast) -> tuple[tuple[Passage, ...], list[ChatMessage]]:
+    """Evidence and the messages to send. A search that fails costs the notes, never the answer."""
+    words = [turn.text for turn in ask.turns if turn.role == "customer"][-2:]
+    try:
+        found = await cast.search("\n".join(words))
+    except Exception:
+        log.exception("the search for evidence failed; answering without")
+        found = []
+    context = min(cast.config.student.context, cast.config.teacher.context)
+    budget = context - cast.sampling.max_tokens
+    return tuple(found), fit(cast.config, ask.turns, found, budget)

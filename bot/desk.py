@@ -1,0 +1,52 @@
+"""An imported desk as models meet it: its exchanges, the evidence each is answered from, the prompt each becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot import prompt
+from bot.answering import Job
+from bot.config import Config
+from bot.knowledge import load
+from data.records import Exchange, Passage, Source
+from data.workspace import Workspace, digest, read_rows
+
+Evidence = Mapping[str, Sequence[Passage]]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """`evidence` by exchange id: what was known when the ticket was opened."""
+
+    exchanges: list[Exchange]
+    evidence: Evidence
+    config: Config
+
+    def part(self, split: str) -> list[Exchange]:
+        return [exchange for exchange in self.exchanges if exchange.split == split]
+
+    def messages(self, exchange: Exchange, hindsight: str = "") -> list[prompt.ChatMessage]:
+        desk, words = self.config.desk, self.config.retrieval.words
+        return prompt.build(
+            desk.name, desk.about, exchange.turns, self.evidence[exchange.id],
+            subject=exchange.subject, words=words, hindsight=hindsight,
+        )  # fmt: skip
+
+    def job(self, exchange: Exchange, source: Source, *, max_tokens: int, temperature: float = 0.0) -> Job:
+        """The request that answers one exchange; its seed comes from the exchange's id."""
+        hindsight = exchange.human_reply if source == "hindsight" else ""
+        return Job(
+            exchange.id, source, self.messages(exchange, hindsight),
+            tuple(passage.id for passage in self.evidence[exchange.id]), max_tokens, temperature,
+            int(digest(exchange.id), 16) % 2**31,
+        )  # fmt: skip
+
+
+def gather(workspace: Workspace, tickets: Path, config: Config, splits: Sequence[str]) -> Desk:
+    """The exchanges of some splits of an imported desk, with their evidence."""
+    knowledge = load(workspace, tickets, config.retrieval.model)
+    rows = read_rows(tickets / "exchanges.parquet", Exchange)
+    wanted = [exchange for exchange in rows if exchange.split in splits]
+    return Desk(wanted, {exchange.id: knowledge.evidence(exchange, config.retrieval) for exchange in wanted}, config)

@@ -1,0 +1,218 @@
+"""The one client of the OpenAI chat protocol: teacher and student, vLLM, llama.cpp or somebody else's server.
+
+An engine fails in more ways than "refused": it stalls before the first token (queue, prefill) or between two,
+cuts the connection, sends half a chunk, or ends without saying why. Each becomes one EngineError, so that
+callers have one thing to catch and customers never get half an answer that looks whole. Nothing is retried
+here: who retries, and where, is the router's decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from data.errors import EngineError
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+ChatMessage = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`logprob` of the chosen token; `margin` between the two likeliest. Both in nats, NaN if unknown."""
+
+    text: str
+    logprob: float
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    reason: Literal["stop", "length"]
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    text: str
+    finish: Literal["stop", "length"]
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    first_token_seconds: float
+    logprobs: tuple[float, ...]
+
+
+class Engine:
+    """A model behind `url`. Use it from one event loop; any number of requests at a time."""
+
+    def __init__(
+        self, url: str, model: str, key: str = "", *,
+        first_token_seconds: float = 600.0, between_tokens_seconds: float = 120.0,
+    ) -> None:  # fmt: skip
+        self.url = _with_version(url)
+        self.model = model
+        self.first_token_seconds = first_token_seconds
+        self.between_tokens_seconds = between_tokens_seconds
+        self._key = key
+        self._client: AsyncOpenAI | None = None
+        self._logprobs = True
+
+    async def stream(
+        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> AsyncIterator[Token | Finish]:
+        """Tokens as they come, then exactly one Finish. Raises EngineError. Closing it stops the engine."""
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + self.first_token_seconds
+        body = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+        reply: Any = None
+        count, reason, usage = 0, "", None
+        try:
+            async with asyncio.timeout_at(limit):
+                reply = await self._open([dict(message) for message in messages], body)
+            chunks = aiter(reply)
+            while chunk := await _next(chunks, limit):
+                usage = getattr(chunk, "usage", None) or usage
+                for choice in chunk.choices or ():
+                    for token in _tokens(choice):
+                        count += 1
+                        yield token
+                        limit = loop.time() + self.between_tokens_seconds
+                    reason = choice.finish_reason or reason
+        except Exception as error:
+            if not reason:
+                raise self._explain(error, count) from error
+        finally:
+            if reply is not None:
+                await reply.close()
+        yield self._finish(reason, usage, count)
+
+    async def complete(
+        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> Completion:
+        """The whole answer at once, streamed underneath so that a stall is noticed. Raises EngineError."""
+        began = time.perf_counter()
+        first = 0.0
+        tokens: list[Token] = []
+        finish: Finish | None = None
+        async for event in self.stream(messages, max_tokens=max_tokens, temperature=temperature, seed=seed):
+            if isinstance(event, Finish):
+                finish = event
+                continue
+            first = first or time.perf_counter() - began
+            tokens.append(event)
+        assert finish is not None
+        return Completion(
+            text="".join(token.text for token in tokens), finish=finish.reason,
+            prompt_tokens=finish.prompt_tokens, completion_tokens=finish.completion_tokens,
+            seconds=time.perf_counter() - began, first_token_seconds=first,
+            logprobs=tuple(token.logprob for token in tokens if not math.isnan(token.logprob)),
+        )  # fmt: skip
+
+    async def ready(self) -> bool:
+        """Whether a server answers at the address and takes the key; never raises."""
+        try:
+            async with asyncio.timeout(5.0):
+                await self._connect().models.list()
+        except Exception:
+            return False
+        return True
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    def _connect(self) -> AsyncOpenAI:
+        if self._client is None:
+            from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+            local = urlsplit(self.url).hostname in LOOPBACK  # out of reach of a proxy set in the environment
+            self._client = AsyncOpenAI(
+                base_url=self.url, api_key=self._key or "none", max_retries=0, timeout=None,
+                http_client=DefaultAsyncHttpxClient(trust_env=not local, timeout=None),
+            )  # fmt: skip
+        return self._client
+
+    async def _open(self, messages: list[ChatMessage], body: dict[str, Any]) -> Any:
+        """Ask; a hosted model that refuses logprobs is asked again, and from then on, without them."""
+        from openai import BadRequestError
+
+        create: Any = self._connect().chat.completions.create
+        asked = {"model": self.model, "messages": messages, "stream": True, **body}
+        asked["stream_options"] = {"include_usage": True}
+        if self._logprobs:
+            try:
+                return await create(**asked, logprobs=True, top_logprobs=2)
+            except BadRequestError as error:
+                if "logprobs" not in str(error):
+                    raise
+                self._logprobs = False
+        return await create(**asked)
+
+    def _finish(self, reason: str, usage: Any, count: int) -> Finish:
+        if not reason:
+            said = f"after {count} tokens" if count else "with an empty answer"
+            raise EngineError(f"{self.model} at {self.url} ended {said} and no finish reason")
+        if reason not in ("stop", "length"):
+            raise EngineError(f"{self.model} at {self.url} ended with {reason} instead of an answer")
+        prompt = int(getattr(usage, "prompt_tokens", 0) or 0)
+        made = int(getattr(usage, "completion_tokens", 0) or count)
+        return Finish("stop" if reason == "stop" else "length", prompt, made)
+
+    def _explain(self, error: Exception, count: int) -> EngineError:
+        from openai import APIConnectionError, APIStatusError
+
+        where = f"{self.model} at {self.url}"
+        if isinstance(error, TimeoutError):
+            if count:
+                return EngineError(f"{where} stalled {self.between_tokens_seconds:g} s after {count} tokens")
+            return EngineError(f"{where} gave no first token in {self.first_token_seconds:g} s")
+        if isinstance(error, APIStatusError):
+            return EngineError(f"{where} answered HTTP {error.status_code}: {_line(error)}")
+        if isinstance(error, APIConnectionError) and not count:
+            why = _line(error.__cause__ or error)
+            return EngineError(f"{where} cannot be reached ({why}); is its server running?")
+        return EngineError(f"{where} broke off after {count} tokens: {_line(error)}")
+
+
+async def _next(chunks: Any, limit: float) -> Any:
+    """The next chunk by `limit` (loop time), or None at the end. Role and keep-alive chunks buy no time."""
+    async with asyncio.timeout_at(limit):
+        return await anext(chunks, None)
+
+
+def _tokens(choice: Any) -> Iterator[Token]:
+    """The tokens of one chunk: perhaps several at once, or one whose text waits for its other bytes."""
+    text = choice.delta.content or ""
+    entries = (choice.logprobs.content or ()) if choice.logprobs else ()
+    if not entries:
+        if text:
+            yield Token(text, math.nan, math.nan)
+        return
+    texts = [entry.token for entry in entries]
+    if "".join(texts) != text:
+        texts = [text, *[""] * (len(entries) - 1)]
+    for part, entry in zip(texts, entries, strict=True):
+        top = sorted((float(item.logprob) for item in entry.top_logprobs or ()), reverse=True)
+        yield Token(part, float(entry.logprob), top[0] - top[1] if len(top) > 1 else math.nan)
+
+
+def _with_version(url: str) -> str:
+    """The base URL as the openai library wants it: with its /v1."""
+    url = url.rstrip("/")
+    return url if urlsplit(url).path else f"{url}/v1"
+
+
+def _line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{lines[0][:200]}" if lines else type(error).__name__

@@ -1,0 +1,48 @@
+"""llama.cpp's own server for one GGUF file, in a process of its own so that a crash in it is not a crash in us.
+
+The web page, metrics of slots and every address but loopback are off: only Deskmate talks to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import threading
+from typing import Any
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--name", default="model")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--context", type=int, default=2048, help="tokens each request may hold")
+    parser.add_argument("--parallel", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=0, help="0 is every core")
+    options = parser.parse_args()
+    import xllamacpp
+
+    server = xllamacpp.Server(parameters(options))
+    print(f"listening on {server.listening_address}", flush=True)
+    threading.Event().wait()
+
+
+def parameters(options: argparse.Namespace) -> Any:
+    """llama.cpp divides its context between its slots, hence the product."""
+    import xllamacpp
+
+    chosen = xllamacpp.CommonParams()
+    chosen.model.path = options.model
+    chosen.model_alias = {options.name}
+    chosen.hostnames = ["127.0.0.1"]
+    chosen.port = options.port
+    chosen.n_parallel = options.parallel
+    chosen.n_ctx = options.context * options.parallel
+    chosen.cpuparams.n_threads = chosen.cpuparams_batch.n_threads = options.threads or os.cpu_count() or 1
+    chosen.cache_prompt = chosen.warmup = True
+    chosen.ui = chosen.endpoint_slots = False
+    return chosen
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""A message as a person reads it: mark-up, quoted history and signatures out, lists, code and links kept.
+
+What is left in decides what the student learns to write, so a list stays a list, a line of code stays a line of
+code, and last week's mail below a reply is gone.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bs4 import PageElement, Tag
+
+KNOWN_TAG = re.compile(
+    r"</?(?:p|br|div|span|a|ul|ol|li|b|i|u|em|strong|code|pre|blockquote|h[1-6]|table|t[rdh]|tbody|thead|hr|img|dl|dt"
+    r"|dd|html|head|body|style|font|small|s|sub|sup|video|details|summary|section|article)\b[^<>]*>",
+    re.IGNORECASE,
+)
+SIMPLE_TAG = re.compile(r"<(p|/p|br ?/?)>")
+ANY_TAG = re.compile(r"<[^<>]*>")
+DROPPED = frozenset({"script", "style", "head", "title", "img", "video", "audio", "source", "svg", "noscript"})
+BLOCKS = frozenset(["p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "dl", "dt", "dd", "table", "tbody", "thead", "section", "article", "details", "summary", "form"])
+INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+WROTE = re.compile(r"^On\b.{0,240}\d.{0,240}\bwrote:\s*$")
+SAID = re.compile(r"^\W{0,4}\S.{0,60}\bsaid\W{0,3}$")
+FORWARDED = re.compile(r"^\W*-{2,}\s*(?:Original|Forwarded) [Mm]essage\s*-{2,}|^_{20,}$|^From:\s.+@|^\*?From:\*? .*Sent: ")
+SENT_FROM = re.compile(r"^(?:Sent from my \w+.{0,40}|Get Outlook for \w+.{0,30})$", re.IGNORECASE)
+SIGNATURE_LINES = 15
+
+
+def html_to_text(source: str) -> str:
+    """Plain text of an HTML or plain message: lists as '- ' and '1.' lines, quotes as '> ', links as text (address)."""
+    if "<" not in source or not KNOWN_TAG.search(source):
+        return collapse(html.unescape(source))
+    tags = ANY_TAG.findall(source)
+    if all(SIMPLE_TAG.fullmatch(tag) for tag in tags):
+        return collapse(_simple(source))
+    return collapse(_parsed(source))
+
+
+def _simple(source: str) -> str:
+    """Paragraphs and line breaks only, which most messages are: no parser needed."""
+    text = re.sub(r"\s+", " ", source)
+    text = SIMPLE_TAG.sub(lambda tag: "\n" if tag[1].startswith("br") else "\n\n", text)
+    return html.unescape(re.sub(r" *\n *", "\n", text))
+
+
+def _parsed(source: str) -> str:
+    from bs4 import BeautifulSoup
+    from bs4.exceptions import ParserRejectedMarkup
+
+    source = re.sub(r"^\s*<\?xml[^>]*>", "", source)
+    try:
+        pieces: list[str] = []
+        _walk(BeautifulSoup(source, "html.parser"), pieces)
+        return re.sub(r"[ \t]*\n", "\n", "".join(pieces))
+    except (ParserRejectedMarkup, RecursionError):
+        return html.unescape(ANY_TAG.sub(" ", source))
+
+
+def _walk(node: Tag, out: list[str]) -> None:
+    for child in node.children:
+        name = getattr(child, "name", None)
+        if name is None:
+            _string(child, out)
+        elif name == "br":
+            out.append("\n")
+        elif name == "hr":
+            out.append("\n\n")
+        elif name not in DROPPED:
+            _element(child, name, out)  # type: ignore[arg-type]
+
+
+def _string(node: PageElement, out: list[str]) -> None:
+    from bs4.element import PreformattedString
+
+    if isinstance(node, PreformattedString):  # comments, doctypes, CDATA
+        return
+    text = re.sub(r"\s+", " ", str(node))
+    out.append(text.lstrip(" ") if not out or out[-1].endswith("\n") else text)
+
+
+def _element(node: Tag, name: str, out: list[str]) -> None:
+    if name == "pre":
+        out.append("\n\n" + node.get_text().strip("\n") + "\n\n")
+    elif name == "a":
+        out.append(_link(node))
+    elif name in ("ul", "ol"):
+        _list(node, name == "ol", out)
+    elif name == "blockquote":
+        inner = _inside(node)
+        out.append("\n\n" + "\n".join(f"> {line}".rstrip() for line in inner.split("\n")) + "\n\n")
+    elif name == "tr":
+        cells = [" ".join(_inside(cell).split()) for cell in node.find_all(["td", "th"], recursive=False)]
+        out.append("\n" + " | ".join(cells) + "\n")
+    elif name in BLOCKS:
+        out.append("\n\n")
+        _walk(node, out)
+        out.append("\n\n")
+    else:
+        _walk(node, out)
+
+
+def _inside(node: Tag) -> str:
+    pieces: list[str] = []
+    _walk(node, pieces)
+    return collapse("".join(pieces))
+
+
+def _list(node: Tag, ordered: bool, out: list[str]) -> None:
+    out.append("\n")
+    number = 0
+    for child in node.children:
+        if getattr(child, "name", None) is None:
+            continue
+        number += 1
+        text = re.sub(r"\n{2,}", "\n", _inside(child))  # type: ignore[arg-type]
+        mark = f"{number}. " if ordered else "- "
+        if text:
+            out.append(mark + text.replace("\n", "\n  ") + "\n")
+    out.append("\n")
+
+
+def _link(node: Tag) -> str:
+    text = " ".join(_inside(node).split())
+    address = str(node.get("href") or "").strip()
+    if not re.match(r"https?://", address):
+        return text
+    if not text or (text.endswith(("…", "...")) and address.startswith(text.rstrip("…."))):
+        return address
+    bare = re.sub(r"^https?://(?:www\.)?|/$", "", address)
+    return text if bare == re.sub(r"^https?://(?:www\.)?|/$", "", text) else f"{text} ({address})"
+
+
+def strip_quotes(text: str) -> str:
+    """Without quoted history, 'On … wrote:' and signatures. A message that is nothing else is kept, unquoted."""
+    lines = text.split("\n")
+    kept: list[str] = []
+    for number, line in enumerate(lines):
+        bare = line.strip()
+        following = _next(lines, number)
+        if FORWARDED.match(bare) or (WROTE.match(_joined(lines, number)) and not following.startswith(">")):
+            break
+        if bare == "--" and len(lines) - number <= SIGNATURE_LINES:
+            break
+        if _is_quote(bare) or SENT_FROM.match(bare):
+            continue
+        if following.startswith(">") and (WROTE.match(bare) or SAID.match(bare)):
+            continue
+        kept.append(line)
+    result = collapse("\n".join(kept))
+    return result or collapse(re.sub(r"(?m)^(?:> ?)+", "", text))
+
+
+def _is_quote(line: str) -> bool:
+    """'> old text' is a quote; '> Tools > Options' is a menu path somebody wrapped."""
+    return line.startswith(">") and (line.startswith((">>", "> >")) or " > " not in line[1:])
+
+
+def _next(lines: list[str], number: int) -> str:
+    return next((line.strip() for line in lines[number + 1 :] if line.strip()), "")
+
+
+def _joined(lines: list[str], number: int) -> str:
+    """'On … wrote:' is often wrapped onto a second line."""
+    line = lines[number].strip()
+    if line.startswith("On ") and not line.endswith("wrote:") and number + 1 < len(lines):
+        return f"{line} {lines[number + 1].strip()}"
+    return line
+
+
+def collapse(text: str) -> str:
+    """One space between words, at most one blank line, no invisible characters; indentation of a line is kept."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\xa0", " ")
+    text = INVISIBLE.sub("", text)
+    text = re.sub(r"(?<=\S)[ \t\u2000-\u200a\u3000]+", " ", text)
+    text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n").strip()
+
+
+def cap_words(text: str, words: int) -> str:
+    """The first `words` words, with '…' where something was cut."""
+    parts = re.findall(r"\S+\s*", text)
+    return text if len(parts) <= words else "".join(parts[:words]).rstrip() + " …"

@@ -1,0 +1,45 @@
+"""A public support forum's threads: raw HTML bodies, accepted answers and votes instead of a status.
+
+Anybody may reply on a forum, and other customers do ("same here"). A reply by somebody who is not one of the regular
+helpers counts as an agent's only when the asker accepted it or readers voted for it; otherwise it is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data.clean import html_to_text
+from data.importers.times import instant
+from data.records import Message, Ticket
+
+STATUS = {True: "solved", False: "open", None: ""}
+
+
+def ticket(row: dict[str, Any]) -> Ticket:
+    name = str(row.get("id") or "").strip()
+    created = instant(row.get("created"))
+    if not name or created is None:
+        raise ValueError(f"{'created' if name else 'id'}: missing")
+    topic = row.get("topic")
+    tags = [*([topic] if topic else []), *(tag for tag in row.get("tags") or [] if tag != topic)]
+    return Ticket(
+        id=name, channel="forum", product=row.get("product") or "", locale=row.get("locale") or "en",
+        subject=html_to_text(row.get("subject") or ""), created=created, status=STATUS.get(row.get("solved"), ""),
+        tags=tuple(tags), messages=tuple(_message(m) for m in row["messages"] if _counts(m)),
+    )  # fmt: skip
+
+
+def _counts(row: dict[str, Any]) -> bool:
+    passer_by = row.get("role") == "agent" and row.get("trusted") is False
+    return not passer_by or bool(row.get("solution")) or (row.get("helpful_votes") or 0) > 0
+
+
+def _message(row: dict[str, Any]) -> Message:
+    body = row.get("html")
+    if not isinstance(body, str):
+        raise ValueError(f"messages.html: {type(body).__name__}, not text")
+    return Message(
+        id=str(row.get("id") or ""), role=row.get("role"), author=row.get("author") or "",  # type: ignore[arg-type]
+        created=instant(row.get("created")), text=html_to_text(body),
+        accepted=row.get("solution") or False, votes=row.get("helpful_votes") or 0,
+    )  # fmt: skip

@@ -1,0 +1,34 @@
+"""One instant in UTC from the many ways exports write a date: ISO with any zone, epoch seconds or milliseconds, e-mail."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+
+def instant(value: object) -> datetime | None:
+    """None where nothing is given; ValueError where it is no date. A time without a zone is taken as UTC."""
+    if value is None or value == "":
+        return None
+    try:
+        if isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"\d{9,13}", value)):
+            seconds = float(value)
+            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
+        if isinstance(value, str):
+            return _utc(_written(value.strip()))
+    except (ValueError, OverflowError, OSError, TypeError):
+        pass
+    raise ValueError(f"created: {str(value)[:40]!r} is no date we know; write it like 2025-03-01 14:05")
+
+
+def _written(text: str) -> datetime:
+    text = re.sub(r"\s*(?:UTC|GMT)$", "+00:00", text)
+    try:
+        return datetime.fromisoformat(re.sub(r"\s+(?=[+-]\d\d:?\d\d$)", "", text))
+    except ValueError:
+        return parsedate_to_datetime(text)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

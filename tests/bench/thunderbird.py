@@ -1,0 +1,57 @@
+"""The whole loop on a real desk: `make bench-thunderbird CORPUS=path/to/thunderbird`.
+
+The corpus is Mozilla Support contributors' (CC BY-SA) and is read where it lies; only artefacts under
+workspace-thunderbird/ are written, which git ignores. Prints the README's table. Killed, it goes on when run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from bot.cli import loop
+from bot.config import Config, load
+from bot.weights import STARTER, pull
+from data.workspace import Workspace
+
+SYSTEMS = ("teacher", "base", "student", "human")
+
+
+def configuration(corpus: Path, overrides: list[str]) -> Config:
+    fixed = [
+        "workspace=workspace-thunderbird",
+        "desk.name=Thunderbird support",
+        "desk.about=the help desk of an e-mail program",
+        f"desk.tickets={corpus / 'tickets.jsonl.gz'}",
+        f"desk.articles={corpus / 'articles.jsonl.gz'}",
+        "desk.first_reply_only=true",
+        "desk.heldout=100",
+        "desk.validation=40",
+        "desk.limit_train=600",
+        "teaching.limit=300",
+        "teaching.max_tokens=200",
+        "evaluation.limit=100",
+        "evaluation.max_tokens=200",
+        "retrieval.tickets=2",
+        "retrieval.articles=1",
+    ]
+    return load(None, [*fixed, *overrides])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    options = parser.parse_args()
+    config = configuration(options.corpus, options.overrides)
+    workspace = Workspace(config.workspace)
+    pull(workspace, STARTER)
+    for step in (loop.run_import, loop.run_teach, loop.run_train, loop.run_optimise):
+        step(workspace, config)
+    report = loop.run_evaluate(workspace, config)
+    print(json.dumps(json.loads((report / "report.json").read_text())["systems"], indent=1))
+
+
+if __name__ == "__main__":
+    main()

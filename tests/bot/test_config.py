@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.config import load
+from data.errors import ConfigError
+
+
+def test_defaults_file_and_overrides(tmp_path: Path) -> None:
+    file = tmp_path / "deskmate.toml"
+    file.write_text('[training]\nrank = 8\n[desk]\nname = "Acme"\n')
+    config = load(file, ["training.rank=16", "teacher.name=Qwen/Qwen3-32B"])
+    assert (config.training.rank, config.desk.name, config.teacher.name) == (16, "Acme", "Qwen/Qwen3-32B")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[training]\nlerning_rate = 1", "unknown key training.lerning_rate; did you mean learning_rate?"),
+        ("[trainin]\nrank = 1", "did you mean training?"),
+        ('[training]\nrank = "many"', "training.rank"),
+        ("rank =", "cannot read it as TOML"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "deskmate.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="deskmate.toml") as caught:
+        load(file)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("override", ["nonsense", "=3", "workspace.x=1"])
+def test_a_bad_override_is_refused(override: str) -> None:
+    with pytest.raises(ConfigError):
+        load(None, [override])
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml"):
+        load(tmp_path / "none.toml")

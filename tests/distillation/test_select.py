@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from data.records import Answer, Exchange, Passage, Turn
+from distillation.select import DEFERRAL, Rules, context, fault, reasons, select
+
+EXCHANGE = Exchange(
+    id="t1-1", ticket_id="t1", subject="Return label", product="shop", topic="returns",
+    created=datetime(2026, 1, 2, tzinfo=UTC), split="train",
+    turns=(Turn(role="customer", text="What does the return label cost?"),),
+    human_reply="The label costs £3.50. Start in My orders > Return an item within 30 days.",
+)  # fmt: skip
+EVIDENCE = [
+    Passage(
+        id="a", kind="article", title="Return an item",
+        text="Start in My orders > Return an item within 30 days. The return label costs £3.50.",
+    )  # fmt: skip
+]
+RULES = Rules(min_support=0.5, deferral_share=0.5)
+GOOD = "The return label costs £3.50. Start in My orders > Return an item within 30 days."
+
+
+def answer(text: str, source: str = "hindsight", **changes: object) -> Answer:
+    return Answer.model_validate(
+        {"sample_id": text[:20] + source, "exchange_id": "t1-1", "source": source, "text": text, **changes}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "why"),
+    [
+        (GOOD, {"finish": "length"}, "cut off"),
+        ("Yes.", {}, "too short"),
+        ("The article does not address this question. Please contact support.", {}, "evades"),
+        (GOOD.replace("3.50", "9.99"), {}, "not in the evidence"),
+        (GOOD.replace("30", "60"), {}, "not in the evidence"),
+        ("The customer wants to know the price of the return label, which costs £3.50.", {}, "narrates"),
+        ("Bananas grow wonderfully beneath purple mountains while elephants juggle quietly.", {}, "little support"),
+        (GOOD, {}, ""),
+    ],
+)
+def test_what_is_turned_away_and_why(text: str, changes: dict[str, object], why: str) -> None:
+    found = fault(answer(text, **changes), EXCHANGE, context(EXCHANGE, EVIDENCE), RULES)
+    assert found.startswith(why)
+    assert bool(found) == bool(why)
+
+
+def test_one_answer_an_exchange_and_every_other_keeps_a_reason() -> None:
+    answers = [answer(GOOD), answer(EXCHANGE.human_reply, "human"), answer("Sorry, it does not say.")]
+    kept, rejected = select(answers, [EXCHANGE], {"t1-1": EVIDENCE}, RULES)
+    assert len(kept) == 1
+    assert len(rejected) == 2
+    assert all(not lost.kept and lost.reason for lost in rejected)
+    assert reasons(rejected)["another answer was better"] == 1
+
+
+def test_what_nothing_supports_teaches_handing_over_up_to_a_cap() -> None:
+    wrong = answer(GOOD.replace("30", "60"))
+    other = EXCHANGE.model_copy(update={"id": "t2-1", "ticket_id": "t2"})
+    evidence = {"t1-1": EVIDENCE, "t2-1": EVIDENCE}
+    good = answer(GOOD).model_copy(update={"exchange_id": "t2-1", "sample_id": "s2"})
+    kept, _ = select([wrong, good], [EXCHANGE, other], evidence, RULES)
+    assert [row.text for row in kept] == [GOOD, DEFERRAL]
+    assert len(select([wrong, good], [EXCHANGE, other], evidence, Rules(0.5, 0.0))[0]) == 1
