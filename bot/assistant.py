@@ -1,17 +1,19 @@
-"""The one stream state machine: student first, then the teacher, then a person; the customer never sees nothing.
+"""The one stream state machine: student first, then the teacher, then a person; the customer never sees
+nothing.
 
     Waiting ──first token──▶ Holding ──commit──▶ Committed ──▶ Done
        └──────── failed / unsure / deadline ────────▶ next route (teacher, then human)
 
-Before commit a route is changed without a trace in the answer. After it never silently: a client that can take words
-back (the chat page, or anyone who has not been sent any yet) gets Amend and the teacher's answer, others an honest end.
+Before commit a route is changed without a trace in the answer. After it never silently: a client that can
+take words back (the chat page, or anyone who has not been sent any yet) gets Amend and the teacher's answer,
+others an honest end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from bot.attempt import Attempt, Voice
@@ -45,7 +47,9 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who could answer right now, on whose terms. `search` finds evidence; a voice is None while its model is down."""
+    """Who could answer right now, on whose terms. `search` finds evidence; a voice is None while its model is
+    down.
+    """
 
     config: Config
     search: Search
@@ -60,7 +64,7 @@ class Cast:
         return found if found and found.breaker.allows() else None
 
 
-async def answer(ask: Ask, cast: Cast) -> AsyncIterator[Event]:
+async def answer(ask: Ask, cast: Cast) -> AsyncGenerator[Event]:
     """The events of one answer, ending with Done. Raises nothing that a model or the search can cause."""
     deadline = asyncio.get_running_loop().time() + cast.config.serving.total_seconds
     decision = _first(ask, cast)
@@ -133,7 +137,9 @@ async def _commit(attempt: Attempt, ask: Ask, cast: Cast, decision: RoutingDecis
 
 
 def _next(decision: RoutingDecision, reason: Reason, cast: Cast) -> RoutingDecision:
-    """The route after this one failed. The teacher keeps the reason it was asked for; a person gets the last one."""
+    """The route after this one failed. The teacher keeps the reason it was asked for; a person gets the last
+    one.
+    """
     if decision.route == "teacher" or cast.teacher is None:
         return replace(decision, route="human", reason=reason)
     return replace(decision, route="teacher", reason=reason)

@@ -1,7 +1,9 @@
-"""One model trying to answer: Waiting ─first token─▶ Holding ─commit─▶ Committed ─▶ Done, or an EngineError anywhere.
+"""One model trying to answer: Waiting ─first token─▶ Holding ─commit─▶ Committed ─▶ Done, or an EngineError
+anywhere.
 
-The first tokens are held back so that a model that fails, stalls or sounds unsure is replaced before the customer has
-seen a word. Used as `async with`: leaving it, for whatever reason, cancels the engine's work and frees its slot.
+The first tokens are held back so that a model that fails, stalls or sounds unsure is replaced before the
+customer has seen a word. Used as `async with`: leaving it, for whatever reason, cancels the engine's work and
+frees its slot.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ class Breaker(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Voice:
-    """A model that may speak now. `slots` are its parallel sequences; `patience` the seconds to wait for a free one."""
+    """A model that may speak now. `slots` are its parallel sequences; `patience` the seconds to wait for a
+    free one.
+    """
 
     engine: Speaker
     breaker: Breaker
@@ -49,7 +53,9 @@ class Voice:
 
 
 class Attempt:
-    """`held` after `hold()`: the texts, logprobs and margins of the tokens kept back. `finish` once it has ended."""
+    """`held` after `hold()`: the texts, logprobs and margins of the tokens kept back. `finish` once it has
+    ended.
+    """
 
     def __init__(
         self, voice: Voice, messages: list[ChatMessage], sampling: Sampling, max_tokens: int, deadline: float
@@ -80,7 +86,8 @@ class Attempt:
             self._voice.breaker.record(self._worked)
 
     async def hold(self, tokens: int, seconds: float) -> None:
-        """Keep the first `tokens` tokens back, or those of the first `seconds` after the first (at least a few).
+        """Keep the first `tokens` tokens back, or those of the first `seconds` after the first (at least a
+        few).
 
         Raises Busy when no slot came free in time, EngineError when the model failed or said nothing.
         """

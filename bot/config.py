@@ -49,7 +49,7 @@ class Retrieval(Section):
     model: str = "starter-embeddings"
     tickets: int = Field(2, ge=0)
     articles: int = Field(1, ge=0)
-    words: int = Field(90, ge=20, description="at most this many words of each passage are shown")
+    words: int = Field(60, ge=20, description="at most this many words of each passage are shown")
 
 
 class Teaching(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,3 +51,15 @@ def gather(workspace: Workspace, tickets: Path, config: Config, splits: Sequence
     rows = read_rows(tickets / "exchanges.parquet", Exchange)
     wanted = [exchange for exchange in rows if exchange.split in splits]
     return Desk(wanted, {exchange.id: knowledge.evidence(exchange, config.retrieval) for exchange in wanted}, config)
+
+
+def spread(exchanges: Sequence[Exchange], limit: int) -> list[Exchange]:
+    """All exchanges, newest first, or `limit` of them spread evenly over the topics."""
+    newest = sorted(exchanges, key=lambda exchange: (exchange.created, exchange.id), reverse=True)
+    place: Counter[str] = Counter()
+    rank: dict[str, int] = {}
+    for exchange in newest:
+        rank[exchange.id] = place[exchange.topic]
+        place[exchange.topic] += 1
+    spread = sorted(newest, key=lambda exchange: rank[exchange.id])
+    return spread[:limit] if limit else newest

@@ -1,8 +1,8 @@
 """What an answer is made of, as it happens; every API shape is a rendering of these.
 
-    Checking? ─▶ Routed ─▶ Delta* ─▶ Done                            an answer
-                 Routed ─▶ Delta* ─▶ Amend ─▶ Routed ─▶ Delta* ─▶ Done   the student broke off, the teacher went on
-                 Routed ─▶ Delta* ─▶ Handoff ─▶ Done                 a person will reply
+Checking? ─▶ Routed ─▶ Delta* ─▶ Done                            an answer
+             Routed ─▶ Delta* ─▶ Amend ─▶ Routed ─▶ Delta* ─▶ Done   the student broke off, the teacher went on
+             Routed ─▶ Delta* ─▶ Handoff ─▶ Done                 a person will reply
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""A prompt that fits the model's context: the oldest turns go first, then evidence, then the middle of the question.
+"""A prompt that fits the model's context: the oldest turns go first, then evidence, then the middle of the
+question.
 
-Counted in bytes, because no tokenizer is loaded while serving: three UTF-8 bytes a token is below what byte-pair
-vocabularies reach on prose, so the estimate errs on the short side.
+Counted in bytes, because no tokenizer is loaded while serving: three UTF-8 bytes a token is below what byte-
+pair vocabularies reach on prose, so the estimate errs on the short side.
 """
 
 from __future__ import annotations

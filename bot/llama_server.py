@@ -1,6 +1,6 @@
-"""llama.cpp's own server for one GGUF file, in a process of its own so that a crash in it is not a crash in us.
+"""llama.cpp's own server for one GGUF file, in its own process so that a crash in it is not a crash in us.
 
-The web page, metrics of slots and every address but loopback are off: only Deskmate talks to it.
+The web page, the slots' state and every address but loopback are off: only Deskmate talks to it.
 """
 
 from __future__ import annotations
@@ -38,10 +38,16 @@ def parameters(options: argparse.Namespace) -> Any:
     chosen.port = options.port
     chosen.n_parallel = options.parallel
     chosen.n_ctx = options.context * options.parallel
-    chosen.cpuparams.n_threads = chosen.cpuparams_batch.n_threads = options.threads or os.cpu_count() or 1
+    threads = options.threads or _cores()
+    chosen.cpuparams.n_threads = chosen.cpuparams_batch.n_threads = threads
     chosen.cache_prompt = chosen.warmup = True
     chosen.ui = chosen.endpoint_slots = False
     return chosen
+
+
+def _cores() -> int:
+    """The cores this process may use: more threads than that more than halve the speed of decoding."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

@@ -16,17 +16,17 @@ from data.workspace import digest
 ChatMessage = dict[str, str]
 
 SYSTEM = (
-    "You are the support agent of {desk}, {about}. Reply to the customer's last message. Use only the notes; "
-    "copy numbers, names and menu paths exactly. Answer in the first sentence, then give the steps. "
-    "If the notes do not hold the answer, ask one question that would settle it or say a colleague will take over. "
-    "Never mention the notes."
+    "You are the support agent of {desk}, {about}. Answer the customer's last message from the notes, directly, in at "
+    "most 80 words. Copy numbers, names and menu paths exactly; add nothing that is not in the notes. If the notes do "
+    "not hold the answer, say that a colleague will take over. Never mention the notes."
 )
 HINDSIGHT = (
     "\n\nOur agent's own reply to this customer, which solved it:\n{reply}\n"
     "Write that advice as a clear reply to the customer, in your words. Keep every step, number and name; add nothing."
 )
 CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]")
-TURN_WORDS = 160
+TURN_WORDS = 120
+QUESTION_WORDS = 16
 
 
 def build(
@@ -57,8 +57,12 @@ def clean(text: str) -> str:
 
 
 def _note(number: int, passage: Passage, words: int) -> str:
-    label = "Past ticket" if passage.kind == "ticket" else "Article"
-    return f"[{number}] {label}: {clean(passage.title)}\n{_cap(clean(passage.text), words)}"
+    """A past ticket shows little of its question and as much of its reply as fits: the reply is the evidence."""
+    question, mark, reply = clean(passage.text).partition("\nAgent: ")
+    if passage.kind == "ticket" and mark:
+        asked = _cap(question.removeprefix("Customer: "), QUESTION_WORDS)
+        return f"[{number}] A customer asked: {asked}\nWe replied: {_cap(reply, words)}"
+    return f"[{number}] {clean(passage.title)}\n{_cap(clean(passage.text), words)}"
 
 
 def _cap(text: str, words: int) -> str:
@@ -66,4 +70,4 @@ def _cap(text: str, words: int) -> str:
     return text if len(parts) <= words else "".join(parts[:words]).rstrip() + " …"
 
 
-VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, "2"])
+VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, QUESTION_WORDS, "3"])

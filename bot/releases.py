@@ -2,8 +2,8 @@
 
     workspace/releases/<id>.json    weights + knowledge + prompt version + threshold + sampling, by id
 
-A release never changes; what customers get is decided by the alias `live` in the database (bot/store.py). The same
-content always has the same id, so making a release twice makes one.
+A release never changes; what customers get is decided by the alias `live` in the database (bot/store.py). The
+same content always has the same id, so making a release twice makes one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ class Sampling(Record):
 
 
 class Release(Record):
-    """`model`, `student`, `corpus`, `tickets` and `report` are artefact ids; `threshold` is of confidence.score."""
+    """`model`, `student`, `corpus`, `tickets` and `report` are artefact ids; `threshold` is of
+    confidence.score.
+    """
 
     id: str
     created: datetime

@@ -1,7 +1,7 @@
 """What is remembered of customers and releases: conversations, feedback, handoffs, and which release is live.
 
-Every function takes an open connection, so that one transaction can hold several of them: a flip and its audit row, a
-batch of replies. All texts pass `redact` here, on the only way in.
+Every function takes an open connection, so that one transaction can hold several of them: a flip and its
+audit row, a batch of replies. All texts pass `redact` here, on the only way in.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from data.records import Turn
 from data.redact import redact
 
 LIVE = "live"
+ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +93,23 @@ def begin_turn(
 ) -> Begun:  # fmt: skip
     """Save a customer's turn. The same `turn` id again changes nothing and finds its reply, if it has one.
 
-    `history` (of clients that keep it themselves) is stored only when it begins a conversation. Raises NotFound.
+    `history` (of clients that keep it themselves) is stored only when it begins a conversation. Raises
+    NotFound.
     """
     if turn and (again := _again(connection, turn)):
         return again
-    if conversation and not connection.scalar(select(conversations.c.id).where(conversations.c.id == conversation)):
+    if conversation and not connection.scalar(
+        select(conversations.c.id).where(conversations.c.id == conversation)
+    ):
         raise NotFound(f"no conversation {conversation[:64]}; leave it out to begin one")
     earlier = _earlier(connection, conversation) if conversation else tuple(history)
     if not conversation:
         conversation = new_id()
         connection.execute(insert(conversations).values(id=conversation, channel=channel, created=_now()))
         for old in history:
-            _add(connection, new_id(), conversation, "customer" if old.role == "customer" else "bot", old.text)
+            _add(
+                connection, new_id(), conversation, "customer" if old.role == "customer" else "bot", old.text
+            )
     begun = Begun(conversation, turn or new_id(), earlier)
     _add(connection, begun.turn, conversation, "customer", text)
     return begun
@@ -141,7 +147,8 @@ def open_handoffs(connection: Connection) -> list[dict[str, str]]:
     """Conversations that wait for a person, longest first."""
     rows = connection.execute(select(handoffs).where(handoffs.c.open).order_by(handoffs.c.id))
     return [
-        {"conversation": row.conversation, "reason": row.reason, "created": row.created.isoformat()} for row in rows
+        {"conversation": row.conversation, "reason": row.reason, "created": row.created.isoformat()}
+        for row in rows
     ]
 
 
@@ -157,7 +164,9 @@ def read_conversation(connection: Connection, conversation: str) -> tuple[list[S
         raise NotFound(f"no conversation {conversation[:64]}")
     waiting = select(func.count()).where(handoffs.c.conversation == conversation, handoffs.c.open)
     saved = [
-        Saved(row.id, row.role, row.text, row.route, row.reason, row.release, row.finish, row.value or 0) for row in rows
+        Saved(row.id, row.role, row.text, row.route, row.reason, row.release, row.finish, row.value or 0)
+        for row in rows
+        if row.finish != ABANDONED or row is rows[-1]
     ]
     return saved, bool(connection.scalar(waiting))
 
@@ -170,14 +179,18 @@ def read_alias(connection: Connection, name: str = LIVE) -> Alias | None:
 def promote(
     connection: Connection, release: str, *, expected: int | None = None, who: str, name: str = LIVE
 ) -> Alias:
-    """Point an alias at a release: compare-and-swap on its generation, with the audit row, in this transaction.
+    """Point an alias at a release: compare-and-swap on its generation, with the audit row, in this
+    transaction.
 
-    `expected` is the generation the caller saw (0: there is none yet; None: whatever it is now). Raises Conflict.
+    `expected` is the generation the caller saw (0: there is none yet; None: whatever it is now). Raises
+    Conflict.
     """
     now = read_alias(connection, name)
     generation = now.generation if now else 0
     if expected is not None and expected != generation:
-        raise Conflict(f"{name} is at generation {generation}, not {expected}; look at it again, then promote")
+        raise Conflict(
+            f"{name} is at generation {generation}, not {expected}; look at it again, then promote"
+        )
     if now is None:
         connection.execute(insert(aliases).values(name=name, release=release, generation=1))
     else:
@@ -205,19 +218,23 @@ def previous(connection: Connection, name: str = LIVE) -> str:
 
 def _again(connection: Connection, turn: str) -> Begun | None:
     """A turn we already have: sent again by a client that lost its connection."""
-    row = connection.execute(select(turns).where(turns.c.id == turn, turns.c.role == "customer")).one_or_none()
+    row = connection.execute(
+        select(turns).where(turns.c.id == turn, turns.c.role == "customer")
+    ).one_or_none()
     if row is None:
         return None
     reply = connection.execute(
         select(turns).where(turns.c.answers == turn).order_by(turns.c.number.desc()).limit(1)
     ).one_or_none()
-    whole = reply is not None and reply.finish != "abandoned"
-    saved = Saved(reply.id, "bot", reply.text, reply.route, reply.reason, reply.release, reply.finish) if whole else None
+    saved = None
+    if reply is not None and reply.finish != ABANDONED:
+        saved = Saved(reply.id, "bot", reply.text, reply.route, reply.reason, reply.release, reply.finish)
     return Begun(row.conversation, turn, _earlier(connection, row.conversation, before=row.number), saved)
 
 
 def _earlier(connection: Connection, conversation: str, before: int | None = None) -> tuple[Turn, ...]:
-    query = select(turns.c.role, turns.c.text).where(turns.c.conversation == conversation, turns.c.text != "")
+    said = (turns.c.conversation == conversation) & (turns.c.text != "") & (turns.c.finish != ABANDONED)
+    query = select(turns.c.role, turns.c.text).where(said)
     if before is not None:
         query = query.where(turns.c.number < before)
     rows = connection.execute(query.order_by(turns.c.number))

@@ -13,7 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
-    Boolean, Column, DateTime, Engine, Float, ForeignKey, Integer, MetaData, String, Table, Text, create_engine, event,
+    Boolean,
+    Column,
+    DateTime,
+    Engine,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
 )  # fmt: skip
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -87,7 +99,9 @@ def connect(database: Path | str) -> Engine:
         metadata.create_all(engine)
     except SQLAlchemyError as error:
         reason = str(error.__cause__ or error).splitlines()[0]
-        raise DeskmateError(f"cannot open the database {database} ({reason}); is it a file of ours?") from error
+        raise DeskmateError(
+            f"cannot open the database {database} ({reason}); is it a file of ours?"
+        ) from error
     return engine
 
 

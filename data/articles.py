@@ -1,7 +1,7 @@
-"""Knowledge-base articles from Markdown files, wiki mark-up or JSON lines, and the passages retrieval searches.
+"""Knowledge-base articles from Markdown, wiki mark-up or JSON lines, and the passages retrieval searches.
 
-A passage is cut on headings and paragraphs and carries 'Article > Heading' as its title, so that a model that sees
-only the passage still knows what it is about.
+A passage is cut on headings and paragraphs and carries 'Article > Heading' as its title, so that a model that
+sees only the passage still knows what it is about.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from data.clean import collapse, html_to_text
 from data.errors import BadInput
 from data.importers import load
-from data.importers.lines import Unreadable, lines, text_of
+from data.importers.lines import Unreadable, numbered_lines, text_of
 from data.records import Article, Passage, Rejected
 from data.wiki import wiki_to_text
 
@@ -23,7 +23,7 @@ FEW_WORDS = 25
 
 
 def read_articles(path: Path) -> list[Article]:
-    """All readable articles of a folder of Markdown files or a JSON-lines file. Raises BadInput where there are none."""
+    """All readable articles of a Markdown folder or a JSON-lines file. Raises BadInput for none."""
     return load_articles(path)[0]
 
 
@@ -46,7 +46,9 @@ def load_articles(path: Path) -> tuple[list[Article], list[Rejected]]:
             found.append(item)
     if not found:
         why = f" ({rejected[0].file}:{rejected[0].line} {rejected[0].reason})" if rejected else ""
-        raise BadInput(f"{path}: no article in it{why}; give a folder of .md files or JSON lines with id, title, text")
+        raise BadInput(
+            f"{path}: no article in it{why}; give a folder of .md files or JSON lines with id, title, text"
+        )
     return found, rejected
 
 
@@ -60,10 +62,14 @@ def _markdown(folder: Path) -> Iterator[Article | Rejected]:
             continue
         fields, text = _front_matter(text)
         first = re.search(r"^#\s+(.+)$", text, re.MULTILINE)
-        title = fields.get("title") or (first[1].strip() if first else file.stem.replace("-", " ").replace("_", " "))
+        title = fields.get("title") or (
+            first[1].strip() if first else file.stem.replace("-", " ").replace("_", " ")
+        )
         if first and first[1].strip() == title:
             text = text[: first.start()] + text[first.end() :]
-        yield Article(id=fields.get("id") or name, title=title, url=fields.get("url", ""), text=collapse(text))
+        yield Article(
+            id=fields.get("id") or name, title=title, url=fields.get("url", ""), text=collapse(text)
+        )
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], str]:
@@ -76,7 +82,7 @@ def _front_matter(text: str) -> tuple[dict[str, str], str]:
 
 
 def _rows(path: Path) -> Iterator[Article | Rejected]:
-    for number, row in lines(path):
+    for number, row in numbered_lines(path):
         if row == b"":
             continue
         try:
@@ -139,7 +145,7 @@ def _pieces(body: str, words: int) -> list[str]:
 
 
 def _parts(body: str, words: int) -> Iterator[tuple[str, str]]:
-    """Paragraphs; long ones by line, long lines by sentence, long sentences by count. With what joins them again."""
+    """Paragraphs; long ones by line, then by sentence, then by count; each with what rejoins it."""
     for paragraph in body.split("\n\n"):
         if len(paragraph.split()) <= words:
             yield from [("\n\n", paragraph)] if paragraph.strip() else []
@@ -148,5 +154,9 @@ def _parts(body: str, words: int) -> Iterator[tuple[str, str]]:
             for sentence in [line] if len(line.split()) <= words else re.split(r"(?<=[.!?])\s+", line):
                 counted = sentence.split()
                 short = len(counted) <= words
-                parts = [sentence] if short else [" ".join(counted[n : n + words]) for n in range(0, len(counted), words)]
+                parts = (
+                    [sentence]
+                    if short
+                    else [" ".join(counted[n : n + words]) for n in range(0, len(counted), words)]
+                )
                 yield from (("\n" if sentence == line else " ", part) for part in parts if part.strip())

@@ -1,7 +1,7 @@
 """A message as a person reads it: mark-up, quoted history and signatures out, lists, code and links kept.
 
-What is left in decides what the student learns to write, so a list stays a list, a line of code stays a line of
-code, and last week's mail below a reply is gone.
+What is left in decides what the student learns to write, so a list stays a list, a line of code stays a line
+of code, and last week's mail below a reply is gone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bs4 import PageElement, Tag
+    from bs4.element import PageElement, Tag
 
 KNOWN_TAG = re.compile(
     r"</?(?:p|br|div|span|a|ul|ol|li|b|i|u|em|strong|code|pre|blockquote|h[1-6]|table|t[rdh]|tbody|thead|hr|img|dl|dt"
@@ -20,18 +20,23 @@ KNOWN_TAG = re.compile(
 )
 SIMPLE_TAG = re.compile(r"<(p|/p|br ?/?)>")
 ANY_TAG = re.compile(r"<[^<>]*>")
-DROPPED = frozenset({"script", "style", "head", "title", "img", "video", "audio", "source", "svg", "noscript"})
-BLOCKS = frozenset(["p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "dl", "dt", "dd", "table", "tbody", "thead", "section", "article", "details", "summary", "form"])
+DROPPED = frozenset(
+    {"script", "style", "head", "title", "img", "video", "audio", "source", "svg", "noscript"}
+)
+_BLOCKS = "p div h1 h2 h3 h4 h5 h6 dl dt dd table tbody thead section article details summary form"
+BLOCKS = frozenset(_BLOCKS.split())
 INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 WROTE = re.compile(r"^On\b.{0,240}\d.{0,240}\bwrote:\s*$")
 SAID = re.compile(r"^\W{0,4}\S.{0,60}\bsaid\W{0,3}$")
-FORWARDED = re.compile(r"^\W*-{2,}\s*(?:Original|Forwarded) [Mm]essage\s*-{2,}|^_{20,}$|^From:\s.+@|^\*?From:\*? .*Sent: ")
+FORWARDED = re.compile(
+    r"^\W*-{2,}\s*(?:Original|Forwarded) [Mm]essage\s*-{2,}|^_{20,}$|^From:\s.+@|^\*?From:\*? .*Sent: "
+)
 SENT_FROM = re.compile(r"^(?:Sent from my \w+.{0,40}|Get Outlook for \w+.{0,30})$", re.IGNORECASE)
 SIGNATURE_LINES = 15
 
 
 def html_to_text(source: str) -> str:
-    """Plain text of an HTML or plain message: lists as '- ' and '1.' lines, quotes as '> ', links as text (address)."""
+    """Plain text of a message: lists as '- ' and '1.' lines, quotes as '> ', links as text (address)."""
     if "<" not in source or not KNOWN_TAG.search(source):
         return collapse(html.unescape(source))
     tags = ANY_TAG.findall(source)
@@ -135,7 +140,7 @@ def _link(node: Tag) -> str:
 
 
 def strip_quotes(text: str) -> str:
-    """Without quoted history, 'On … wrote:' and signatures. A message that is nothing else is kept, unquoted."""
+    """Without quoted history, 'On … wrote:', signatures. A message that is nothing else is kept, unquoted."""
     lines = text.split("\n")
     kept: list[str] = []
     for number, line in enumerate(lines):
@@ -172,7 +177,7 @@ def _joined(lines: list[str], number: int) -> str:
 
 
 def collapse(text: str) -> str:
-    """One space between words, at most one blank line, no invisible characters; indentation of a line is kept."""
+    """One space between words, at most one blank line, no invisible characters; indentation is kept."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\xa0", " ")
     text = INVISIBLE.sub("", text)
     text = re.sub(r"(?<=\S)[ \t\u2000-\u200a\u3000]+", " ", text)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 Role = Literal["customer", "agent", "bot", "system"]
 Split = Literal["train", "validation", "heldout"]
 Reaction = Literal["accepted", "helpful", "thanked", "came_back", "complained", "none"]
-Source = Literal["teacher", "hindsight", "human"]
+Source = Literal["teacher", "hindsight", "human", "student", "base"]
 Route = Literal["student", "teacher", "human"]
 
 
@@ -108,12 +108,13 @@ class Answer(Record):
     """One answer to one exchange, by the teacher, the human agent or a student; what the corpus is made of.
 
     `sample_id` hashes exchange, prompt, sampling parameters, seed and model, so a rerun never repeats an answer.
-    `logprob` is the mean log-probability of the answer's tokens (nan when the engine does not tell).
+    `logprob` is the mean log-probability of the answer's tokens (nan when the engine does not tell);
+    `confidence` is the router's score of its first tokens.
     """
 
     sample_id: str
     exchange_id: str
-    source: Source | Literal["student", "base"]
+    source: Source
     text: str
     finish: str = "stop"
     evidence: tuple[str, ...] = ()
@@ -122,6 +123,7 @@ class Answer(Record):
     seconds: float = 0.0
     first_token_seconds: float = 0.0
     logprob: float = float("nan")
+    confidence: float = 0.0
     kept: bool = True
     reason: str = ""
 

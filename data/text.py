@@ -198,7 +198,7 @@ def _known(context: str) -> set[str]:
 
 def is_deferral(reply: str) -> bool:
     """Hands over to a colleague and says little else: honest, and counted apart from an evasion."""
-    return bool(_DEFER.search(reply)) and _substance(reply, (_DEFER, _EVADE, _FILLER)) < 12
+    return bool(_DEFER.search(reply)) and _substance(reply, (_DEFER, _EVADE, _FILLER)) < 8
 
 
 def is_evasion(reply: str, question: str = "") -> bool:
@@ -214,7 +214,7 @@ def is_evasion(reply: str, question: str = "") -> bool:
     if question and _echoes(reply, question):
         return True
     if _EVADE.search(reply):
-        return _substance(reply, (_EVADE, _FILLER)) < 7
+        return _substance(reply, (_EVADE, _FILLER)) < 5
     return bool(_FILLER.search(reply)) and _substance(reply, (_FILLER,)) < 2
 
 
@@ -224,8 +224,8 @@ def _echoes(reply: str, question: str) -> bool:
 
 
 def _substance(reply: str, empty: tuple[re.Pattern[str], ...]) -> int:
-    """Content words in the sentences that say something."""
-    sentences = re.split(r"(?<=[.!?])\s+|\n+", reply)
+    """Content words in the clauses that say something."""
+    sentences = re.split(r"(?<=[.!?;])\s+|\n+|,\s+(?=but\b|however\b)", reply)
     return sum(len(content_words(part)) for part in sentences if not any(p.search(part) for p in empty))
 
 

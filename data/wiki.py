@@ -1,7 +1,7 @@
 """Knowledge-base wiki mark-up (MediaWiki with platform switches) to text with '# ' headings.
 
-A switch such as {for win} hides text from readers on other systems. A model answers everybody, so the text stays and
-says whom it is for. Pictures, templates and comments say nothing to a model and go.
+A switch such as {for win} hides text from readers on other systems. A model answers everybody, so the text
+stays and says whom it is for. Pictures, templates and comments say nothing to a model and go.
 """
 
 from __future__ import annotations
@@ -12,26 +12,36 @@ import re
 from data.clean import collapse
 
 PLATFORMS = {
-    "win": "Windows", "mac": "macOS", "linux": "Linux", "android": "Android", "ios": "iOS", "winxp": "Windows XP",
-    "win7": "Windows 7", "win8": "Windows 8", "win10": "Windows 10", "win11": "Windows 11",
+    "win": "Windows", "mac": "macOS", "linux": "Linux", "android": "Android", "ios": "iOS",
+    "winxp": "Windows XP", "win7": "Windows 7", "win8": "Windows 8",
+    "win10": "Windows 10", "win11": "Windows 11",
 }  # fmt: skip
 SWITCH = re.compile(r"\{for ([^}]*)\}((?:(?!\{for ).)*?)\{/for\}", re.DOTALL)
 VERSION = re.compile(r"=?(?:tb|fx|fxos|m|sync)?(\d+)")
 NAMED = re.compile(r"\{(?:menu|button|key|filepath|pref|tooltip|dialog)\s+([^{}]*)\}")
-TAGS = re.compile(r"</?(?:code|nowiki|u|small|tt|b|i|em|strong|sub|sup|span|div|p|center|img|video)\b[^<>]*>", re.IGNORECASE)
+TAGS = re.compile(
+    r"</?(?:code|nowiki|u|small|tt|b|i|em|strong|sub|sup|span|div|p|center|img|video)\b[^<>]*>", re.IGNORECASE
+)
 LIST = re.compile(r"^([*#]+)\s*([:;]*)\s*(.*)$")
 
 
 def wiki_to_text(wiki: str) -> str:
-    """The article as text: headings '# ', lists '- ' and '1.', links as their text, switches as 'On Windows:'."""
+    """The article as text: headings '# ', lists '- ' and '1.', links as text, switches as 'On Windows:'."""
     text = re.sub(r"<!--.*?-->", "", wiki, flags=re.DOTALL)
     text = re.sub(r"<del\b[^>]*>.*?</del>", "", text, flags=re.DOTALL)
-    text = re.sub(r"\[\[(?:Image|Video|Template|T|UI|File|V|I|Include|Category):[^\]]*\]\]", "", text, flags=re.IGNORECASE)
-    text = re.sub(r"__[A-Z]+__|\{/?(?:note|warning|/for|getline)\b[^{}]*\}", "", text)
+    text = re.sub(
+        r"\[\[(?:Image|Video|Template|T|UI|File|V|I|Include|Category):[^\]]*\]\]",
+        "",
+        text,
+        flags=re.IGNORECASE,
+    )
+    text = re.sub(r"__[A-Z]+__|\{/?(?:note|warning|getline)\b[^{}]*\}", "", text)
     text = _inline(text)
     while (switched := SWITCH.sub(_switch, text)) != text:
-        text = switched
-    text = re.sub(r"\{/?for[^}]*\}", "", text)  # an unpaired one
+        text = re.sub(r"\)\((?=(?:not )?(?:on|for|from|before|in) )", ") (", switched)
+    text = NAMED.sub(
+        r"\1", re.sub(r"\{/?for\b[^}]*\}", "", text)
+    )  # an unpaired switch; a name around switches
     return collapse(html.unescape("\n".join(_lines(text))))
 
 
@@ -52,13 +62,17 @@ def _switch(match: re.Match[str]) -> str:
     whom = _whom(match[1])
     if "\n" not in body and not re.match(r"[#*=;|]", body):
         return f"({whom}: {body})" if _is_amid(match) else f"{whom[0].upper()}{whom[1:]}: {body}"
-    return f"\n{whom[0].upper()}{whom[1:]}:\n{body}\n"
+    label = f"{whom[0].upper()}{whom[1:]}:"
+    body = re.sub(
+        r"^(=+[^=\n]+=+)[ \t]*$", rf"\1\n{label}", body, flags=re.MULTILINE
+    )  # a passage has one heading
+    return f"\n{body}\n" if body.startswith("=") else f"\n{label}\n{body}\n"
 
 
 def _is_amid(match: re.Match[str]) -> bool:
     """Whether the switch stands in the middle of a sentence rather than on a line or list item of its own."""
     before = match.string[: match.start()].rpartition("\n")[2]
-    return bool(before.strip(" *#:;")) and not before.rstrip().endswith("{/for}")
+    return bool(re.sub(r"\{for [^}]*\}.*?\{/for\}|\{for [^}]*\}", "", before).strip(" *#:;"))
 
 
 def _whom(names: str) -> str:

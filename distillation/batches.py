@@ -1,7 +1,7 @@
 """Batches of similar lengths under a token budget, so that a slow machine does not compute on padding.
 
-Which rows share a batch is fixed by the seed; the order of the batches changes every epoch. A run that was killed
-therefore finds the same batches again from the seed, the epoch and the number of steps alone.
+Which rows share a batch is fixed by the seed; the order of the batches changes every epoch. A run that was
+killed therefore finds the same batches again from the seed, the epoch and the number of steps alone.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Batches:
 
 
 def collate(examples: Sequence[Example]) -> dict[str, Any]:
-    """Pad on the right. No attention mask is needed: under causal attention no real token sees what follows it."""
+    """Pad on the right. It needs no attention mask: under causal attention no token sees what follows it."""
     import torch
 
     longest = max(len(example.ids) for example in examples)

@@ -1,7 +1,7 @@
-"""What the student learns from: one prompt and one answer per row, tokenised so that only the answer is learned.
+"""What the student learns from: a prompt and an answer per row, tokenised so that only the answer is learned.
 
-The prompt ends where the chat template asks for a reply; the completion is the answer and the token that ends it. The
-mask comes from where the prompt ends, never from the pad id: in many chat models pad and end are the same token.
+The prompt ends where the chat template asks for a reply; the completion is the answer and the token that
+ends it. The mask comes from where the prompt ends, never from the pad id, which often is the end token too.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Example:
 
 
 def encode(tokenizer: Any, row: TrainingRow) -> Example:
-    """Tokenise one row. Raises BadInput when the template would show the student other tokens than it is taught."""
+    """Tokenise one row. Raises BadInput when the template would render other tokens than are taught."""
     answer = clean(row.answer)
     if not answer:
         raise BadInput(f"corpus row {row.sample_id} has an empty answer; run `deskmate teach` again")
@@ -54,14 +54,14 @@ def encode(tokenizer: Any, row: TrainingRow) -> Example:
     ids = prompt + completion
     if whole[: len(ids)] != ids or tokenizer.decode(whole[len(ids) :]).strip():
         raise BadInput(
-            f"corpus row {row.sample_id}: the student's chat template renders this answer with other tokens than it is "
-            "taught; use a base student whose template keeps the assistant's text unchanged"
+            f"corpus row {row.sample_id}: the student's chat template renders this answer with other tokens "
+            "than it is taught; use a base student whose template keeps the assistant's text unchanged"
         )
     return Example(tuple(ids), len(prompt), row.weight)
 
 
 def encode_all(tokenizer: Any, rows: Sequence[TrainingRow], max_length: int) -> tuple[list[Example], int]:
-    """All rows that fit, and how many did not. A row that is too long is left out: a cut answer teaches cutting."""
+    """All rows that fit, and how many did not. A long row is left out: a cut answer teaches cutting."""
     examples = [encode(tokenizer, row) for row in rows]
     kept = [example for example in examples if len(example.ids) <= max_length]
     return kept, len(examples) - len(kept)

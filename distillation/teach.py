@@ -22,7 +22,7 @@ from bot.launch import running
 from bot import prompt
 from bot.answering import answer_all
 from bot.config import Config
-from bot.desk import Desk, Evidence, gather
+from bot.desk import Desk, Evidence, gather, spread
 from bot.journal import Journal
 from data.records import Answer, Exchange, Source
 from data.workspace import Draft, Workspace, digest, manifest_of, write_rows
@@ -54,7 +54,7 @@ async def _ask(workspace: Workspace, config: Config, desk: Desk, journal: Journa
     source: Source = "hindsight" if teaching.hindsight else "teacher"
     jobs = [
         desk.job(exchange, source, max_tokens=teaching.max_tokens, temperature=teaching.temperature)
-        for exchange in chosen(desk.part("train"), teaching.limit)
+        for exchange in spread(desk.part("train"), teaching.limit)
     ]
     done = {answer.sample_id for answer in journal.answers}
     if all(job.sample_id(config.teacher.name) in done for job in jobs):
@@ -64,18 +64,6 @@ async def _ask(workspace: Workspace, config: Config, desk: Desk, journal: Journa
             engine, jobs, model=config.teacher.name, parallel=config.teacher.parallel,
             sink=journal.add, label="teaching", done=done,
         )  # fmt: skip
-
-
-def chosen(exchanges: Sequence[Exchange], limit: int) -> list[Exchange]:
-    """The train exchanges the teacher answers: all, or `limit` spread evenly over the topics, newest first."""
-    newest = sorted(exchanges, key=lambda exchange: (exchange.created, exchange.id), reverse=True)
-    place: Counter[str] = Counter()
-    rank: dict[str, int] = {}
-    for exchange in newest:
-        rank[exchange.id] = place[exchange.topic]
-        place[exchange.topic] += 1
-    spread = sorted(newest, key=lambda exchange: rank[exchange.id])
-    return spread[:limit] if limit else newest
 
 
 def _human(exchange: Exchange, evidence: Evidence) -> Answer:

@@ -1,4 +1,4 @@
-"""Teach the student: LoRA on the corpus's answers, resumable, and the epoch with the lowest held-out loss is kept.
+"""Teach the student: LoRA on the corpus's answers, resumable, keeping the epoch of lowest held-out loss.
 
 students/.partial-<id>/.checkpoints/{checkpoint-N/, best-N/, best.json, before.json}   while training
 students/<id>/{adapter/, runs/, training.json, manifest.json}                          when done
@@ -18,6 +18,7 @@ from peft import LoraConfig, get_peft_model
 from torch.utils.tensorboard import SummaryWriter
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainingArguments, set_seed
 from transformers.integrations import TensorBoardCallback
+from transformers.utils import logging as transformers_logging
 
 from bot.config import Training
 from data.errors import BadInput, ConfigError, NotFound
@@ -32,7 +33,7 @@ SCALED = ("final_logit_softcapping", "logits_scaling", "logit_scale")
 
 
 def train(workspace: Workspace, corpus: Path, student: str, settings: Training) -> Path:
-    """The student's folder, trained now, resumed from a kill, or found finished from the same corpus and settings.
+    """The student's folder: trained now, resumed after a kill, or found finished from the same inputs.
 
     `student` is a local Hugging Face folder. Raises BadInput for a corpus that cannot be learned.
     """
@@ -49,7 +50,7 @@ def train(workspace: Workspace, corpus: Path, student: str, settings: Training) 
 
 
 def base_name(student: str) -> str:
-    """The base model's folder name and a fingerprint, so that other weights in the same folder are another base."""
+    """The base model's folder name and a fingerprint: other weights in that folder are another base."""
     folder = Path(student)
     if not (folder / "config.json").is_file():
         raise NotFound(
@@ -87,7 +88,8 @@ def _run(
     seconds = sum(line["seconds"] for line in steps)
     counts: dict[str, float] = {
         "rows": len(examples), "dropped_too_long": dropped, "steps": len(steps), "seconds": round(seconds, 1),
-        "tokens_per_second": round(sum(line["tokens"] for line in steps) / seconds, 1), "train_loss": sum(last) / len(last),
+        "tokens_per_second": round(sum(line["tokens"] for line in steps) / seconds, 1),
+        "train_loss": sum(last) / len(last),
         "validation_loss_before": before, "validation_loss": best["loss"], "best_step": best["step"],
     }  # fmt: skip
     return counts, history
@@ -99,6 +101,7 @@ def build_trainer(
 ) -> AnswerTrainer:  # fmt: skip
     """The model with fresh adapters, and the Trainer that writes under `folder`. Same seed, same start."""
     set_seed(settings.seed)
+    transformers_logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(student, dtype=pick_dtype(settings.dtype))
     if any(getattr(model.config, name, None) for name in SCALED):
         raise ConfigError(
@@ -113,7 +116,8 @@ def build_trainer(
     groups = bucket([len(example.ids) for example in examples], settings.batch_tokens, settings.seed)
     board = SummaryWriter(log_dir=str(folder / "runs"))
     callbacks = [
-        KeepBest(folder / ".checkpoints", steps_per_epoch(groups, arguments)), Progress(), TensorBoardCallback(board),
+        KeepBest(folder / ".checkpoints", steps_per_epoch(groups, arguments)), Progress(),
+        TensorBoardCallback(board),
     ]  # fmt: skip
     return AnswerTrainer(model, arguments, examples, held_out, settings.batch_tokens, callbacks)
 
@@ -133,11 +137,11 @@ def _arguments(settings: Training, folder: Path, accumulation: int) -> TrainingA
 
 
 def steps_per_epoch(groups: Sequence[Any], arguments: TrainingArguments) -> int:
-    return math.ceil(len(groups) / arguments.gradient_accumulation_steps)
+    return -(-len(groups) // int(arguments.gradient_accumulation_steps))
 
 
 def _fit(trainer: AnswerTrainer, folder: Path) -> list[dict[str, Any]]:
-    """Train to the end, from the newest complete checkpoint if there is one; returns the log of every step."""
+    """Train to the end, from the newest complete checkpoint if any; returns the log of every step."""
     newest = newest_checkpoint(folder)
     if newest is not None:
         state = json.loads((newest / "trainer_state.json").read_text())
@@ -174,7 +178,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def pick_dtype(choice: str) -> Any:
-    """`auto`: bfloat16 where the hardware multiplies it natively; elsewhere it is several times slower than float32."""
+    """`auto` is bfloat16 where the hardware multiplies it natively; elsewhere that is slower than float32."""
     if choice != "auto":
         return getattr(torch, choice)
     if torch.cuda.is_available():
@@ -190,5 +194,6 @@ def log_example(tokenizer: Any, example: Example, path: Path) -> None:
     """One row as the student sees it, for a person to check: the end of the prompt, then what is learned."""
     prompt = tokenizer.decode(list(example.ids[: example.prompt]))
     learned = tokenizer.decode(list(example.ids[example.prompt :]))
-    text = f"masked {example.prompt} tokens: …{prompt[-200:]!r}\nlearned {len(example.labels) - example.prompt}: {learned!r}\n"
+    text = f"masked {example.prompt} tokens: …{prompt[-200:]!r}\n"
+    text += f"learned {len(example.ids) - example.prompt}: {learned!r}\n"
     write_bytes(path, text.encode())

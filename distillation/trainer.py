@@ -1,13 +1,14 @@
 """transformers' Trainer with the few things it gets wrong for this job put right.
 
-    hidden states [B, T, H] ──keep positions that predict an answer token──▶ [N, H] ──output head──▶ [N, V] ──▶ loss
+    hidden states [B, T, H] ──positions that predict answer tokens──▶ [N, H] ──output head──▶ [N, V] ──▶ loss
 
-Prompts are most of the tokens, so the head runs on answer positions only. The loss is a weighted sum divided by the
-answer tokens of the whole optimizer step, and the held-out loss is the same function without gradients.
+Prompts are most of the tokens, so the head runs on answer positions only. The loss is a weighted sum, divided
+by the number of answer tokens in the whole optimizer step; the held-out loss is the same function.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from distillation.batches import Batches, collate
 from distillation.rows import IGNORE, Example
 
 COMPLETE = "complete"
+NO_GRADIENT = "no adapter parameter gets a gradient: nothing would be learned; check the base student"
 
 
 def answer_loss(model: Any, inputs: dict[str, Any]) -> Any:
@@ -41,7 +43,7 @@ def answer_loss(model: Any, inputs: dict[str, Any]) -> Any:
 
 
 class EpochLoader(DataLoader):  # type: ignore[misc]
-    """A DataLoader that passes the epoch on to its batches (the Trainer calls `set_epoch` before each epoch)."""
+    """A DataLoader that passes the epoch on to its batches; the Trainer calls `set_epoch`."""
 
     def set_epoch(self, epoch: int) -> None:
         self.batch_sampler.set_epoch(epoch)
@@ -53,8 +55,8 @@ class AnswerTrainer(Trainer):  # type: ignore[misc]
     loss_is_scaled_for_ga = True
 
     def __init__(
-        self, model: Any, arguments: TrainingArguments, examples: Sequence[Example], held_out: Sequence[Example],
-        budget: int, callbacks: Sequence[TrainerCallback] = (),
+        self, model: Any, arguments: TrainingArguments, examples: Sequence[Example],
+        held_out: Sequence[Example], budget: int, callbacks: Sequence[TrainerCallback] = (),
     ) -> None:  # fmt: skip
         super().__init__(model=model, args=arguments, train_dataset=list(examples), callbacks=list(callbacks))
         self.remove_callback(PrinterCallback)
@@ -86,7 +88,7 @@ class AnswerTrainer(Trainer):  # type: ignore[misc]
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """The held-out loss: `compute_loss` over all held-out rows, divided once by all their answer tokens."""
+        """The held-out loss: `compute_loss` over all held-out rows, divided by all their answer tokens."""
         self.model.eval()
         total = 0.0
         with torch.no_grad():
@@ -97,11 +99,11 @@ class AnswerTrainer(Trainer):  # type: ignore[misc]
                 )
         metrics = {f"{metric_key_prefix}_loss": total}
         self.log(dict(metrics))
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Adds speed to each step's line; the history is saved with every checkpoint, so it survives a kill."""
+        """Adds speed to each step's line; the history is saved with every checkpoint and survives a kill."""
         if "loss" in logs and self._started is not None:
             seconds = time.perf_counter() - self._started
             logs |= {"seconds": seconds, "tokens": self._tokens, "tokens_per_second": self._tokens / seconds}
@@ -119,20 +121,16 @@ def check_learnable(trainer: AnswerTrainer) -> None:
     trainer.model.train()
     loss = answer_loss(trainer.model, inputs)
     if not loss.requires_grad:
-        raise DeskmateError(
-            "no adapter parameter gets a gradient: nothing would be learned; check the base student"
-        )
+        raise DeskmateError(NO_GRADIENT)
     loss.backward()
     grads = [p.grad for name, p in trainer.model.named_parameters() if "lora_" in name]
     trainer.model.zero_grad()
     if not any(grad is not None and bool(grad.abs().sum() > 0) for grad in grads):
-        raise DeskmateError(
-            "no adapter parameter gets a gradient: nothing would be learned; check the base student"
-        )
+        raise DeskmateError(NO_GRADIENT)
 
 
 class KeepBest(TrainerCallback):  # type: ignore[misc]
-    """Evaluates and saves at each epoch's end, in that order, and keeps the adapter with the lowest held-out loss."""
+    """Evaluates, then saves, at each epoch's end; keeps the adapter with the lowest held-out loss."""
 
     def __init__(self, folder: Path, steps_per_epoch: int) -> None:
         self.folder = folder
@@ -159,12 +157,10 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
 
     def _better(self, step: int, loss: float) -> bool:
         """A step that is redone after a kill replaces what it wrote before."""
-        import json
-
         if not self.record.is_file():
             return True
         best = json.loads(self.record.read_text())
-        return step == best["step"] or loss < best["loss"]
+        return bool(step == best["step"] or loss < best["loss"])
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         write_json(self.folder / f"checkpoint-{state.global_step}" / COMPLETE, {"step": state.global_step})

@@ -151,11 +151,10 @@ def decide(bars: Sequence[Bar], tickets: int) -> Outlook:
     more = max([bar.more for bar in unsure] + [FEWEST_TICKETS - tickets])
     if more > 0:
         open_ = tuple(f"{bar.name}: {bar.numbers}" for bar in unsure)
-        about = "more than 5,000" if more >= MOST_NEEDED else f"about {more:,}"
-        state = f"misses {_names(failed)}, but not surely" if failed else "clears every bar, but not surely"
-        return Outlook(
-            "more", f"Not yet. The student {state}: it needs {about} more reviewed tickets.", open_
-        )
+        about = "More than 5,000" if more >= MOST_NEEDED else f"About {more:,}"
+        state = f"falls short on {_names(failed)}, though" if failed else "clears every bar, but"
+        sentence = f"Not yet. The student {state} {tickets} tickets are too few to be sure."
+        return Outlook("more", f"{sentence} {about} more reviewed tickets would settle it.", open_)
     if failed:
         return Outlook("hold", f"Hold. {_names(failed).capitalize()} could not be measured.", wrong)
     return Outlook(

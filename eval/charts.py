@@ -1,7 +1,7 @@
 """Inline SVG charts, drawn in Python so that the report needs no script and prints as it looks.
 
-Every chart is 360 units wide, so text stays readable on a phone, and says its numbers in a label for screen readers;
-shapes and words carry what colour carries.
+Every chart is 360 units wide, so text stays readable on a phone, and says its numbers in a label for screen
+readers; words carry what colour carries.
 """
 
 from __future__ import annotations
@@ -62,8 +62,9 @@ def _row(row: Row, y: float, top: float) -> str:
 def curve(points: Sequence[tuple[float, float]], labels: Sequence[str], spoken: str, colour: str) -> Markup:
     """A line of (share, quality), both in [0, 1], with a labelled frame; `labels` name the two axes."""
     left, bottom, top = 34, 168, 12
-    across, down = WIDTH - left - 12, bottom - top
+    across, down = WIDTH - left - 20, bottom - top
     ticks = (0.0, 0.25, 0.5, 0.75, 1.0)
+    small = f'font-size="11" fill="{INK}"'
 
     def place(share: float, value: float) -> tuple[float, float]:
         return round(left + share * across, 1), round(bottom - value * down, 1)
@@ -73,8 +74,8 @@ def curve(points: Sequence[tuple[float, float]], labels: Sequence[str], spoken: 
         x, y = place(tick, tick)
         parts.append(
             f'<path d="M{left} {y}h{across}" stroke="{GRID}" stroke-width="1"/>'
-            f'<text x="{left - 5}" y="{y + 4}" font-size="11" text-anchor="end" fill="{INK}">{tick * 100:.0f}</text>'
-            f'<text x="{x}" y="{bottom + 15}" font-size="11" text-anchor="middle" fill="{INK}">{tick:.0%}</text>'
+            f'<text x="{left - 5}" y="{y + 4}" {small} text-anchor="end">{tick * 100:.0f}</text>'
+            f'<text x="{x}" y="{bottom + 15}" {small} text-anchor="middle">{tick:.0%}</text>'
         )
     line = " ".join(f"{x},{y}" for x, y in (place(*point) for point in points))
     parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2.5"/>')
@@ -89,6 +90,5 @@ def curve(points: Sequence[tuple[float, float]], labels: Sequence[str], spoken: 
 
 def _svg(spoken: str, height: float, body: str) -> Markup:
     text = escape(spoken, quote=True)
-    return Markup(  # noqa: S704  # every piece above is a number, a constant or escaped
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{text}"><title>{text}</title>{body}</svg>'
-    )
+    head = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{text}">'
+    return Markup(head + body + "</svg>")  # noqa: S704  # each piece is a number, a constant or escaped

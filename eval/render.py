@@ -1,4 +1,4 @@
-"""The report as one HTML file that opens, prints and reads aloud anywhere: no server, no outside file, no script needed.
+"""The report as one HTML file that opens, prints and reads aloud anywhere: no server, no script needed.
 
 Decides order and wording only; numbers come from `eval.report`. Autoescape is on: customers' words are data.
 """
@@ -80,7 +80,7 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def percent(value: float | None) -> str:
-    return DASH if value is None or math.isnan(value) else f"{value * 100:.0f} %"
+    return DASH if value is None or math.isnan(value) else f"{value * 100:.0f}%"
 
 
 def money(value: float | None) -> str:
@@ -120,7 +120,7 @@ def comparison(report: EvalReport) -> list[Line]:
 
     return [
         line("Operating cost", "euros for 1,000 replies", [money(c.euros) for c in columns]),
-        line("Time per reply", "mean, half are faster than", [_times(c) for c in columns]),
+        line("Time per reply", "mean, and the middle one", [_times(c) for c in columns]),
         line("First word", "half are faster than", [seconds(c.first_token_median) for c in columns]),
         line("Memory", "while it serves", [size(c.memory_bytes) for c in columns]),
         line("Disk", "size of the model", [size(c.disk_bytes) for c in columns]),
@@ -152,7 +152,7 @@ def _times(column: SystemSummary) -> str:
 
 
 def _beside(column: SystemSummary) -> str:
-    return "100 %" if column.system == "teacher" else _share(column.share_of_teacher)
+    return "100%" if column.system == "teacher" else _share(column.share_of_teacher)
 
 
 def _facts(column: SystemSummary) -> str:
@@ -177,7 +177,8 @@ def _tokens(column: SystemSummary) -> str:
 def _quality_charts(report: EvalReport) -> list[tuple[str, Markup]]:
     names = (
         ("quality", "Quality"), ("grounding", "Grounding"), ("fidelity", "Fidelity"),
-        ("overlap_teacher", "Words shared with the teacher"), ("overlap_human", "Words shared with our agent"),
+        ("overlap_teacher", "Words shared with the teacher"),
+        ("overlap_human", "Words shared with our agent"),
     )  # fmt: skip
     drawn = []
     for name, title in names:
@@ -227,7 +228,9 @@ def _todo(report: EvalReport, cases: Sequence[Case]) -> dict[str, list[str] | li
 def chips(case: Case, system: System) -> list[tuple[str, str]]:
     """What to know about a reply at a glance: (kind, words), the flag first."""
     reply = case.replies[system]
-    found = [] if reply.outcome == "fine" else [(reply.outcome, OUTCOMES[reply.outcome])]
+    found: list[tuple[str, str]] = []
+    if reply.outcome not in ("fine", "unsupported"):
+        found.append((reply.outcome, OUTCOMES[reply.outcome]))
     if reply.unsupported:
         found.append(("unsupported", "check: " + ", ".join(reply.unsupported[:4])))
     if reply.finish == "length":

@@ -6,8 +6,9 @@ Missing values are nan and drop out of their own mean only: a reply without fact
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +62,7 @@ class Bootstrap:
             whole = statistic([np.array(s.sum() / c.sum()) for s, c in zip(sums, counts, strict=True)])
             drawn = [
                 statistic([(draw @ s) / (draw @ c) for s, c in zip(sums, counts, strict=True)])
-                for draw in self._draws(len(sums[0]))
+                for draw in (d.astype(np.float64) for d in _draws(len(sums[0]), self.resamples, self.seed))
             ]
         spread = np.concatenate(drawn)
         spread = spread[np.isfinite(spread)]
@@ -80,12 +81,13 @@ class Bootstrap:
                 counts[names[name]] += 1
         return sums, counts
 
-    def _draws(self, size: int) -> Iterator[Floats]:
-        """How often each ticket is drawn, `CHUNK` resamples at a time to bound memory."""
-        source = np.random.default_rng(self.seed)
-        for start in range(0, self.resamples, CHUNK):
-            rows = min(CHUNK, self.resamples - start)
-            yield source.multinomial(size, np.full(size, 1 / size), size=rows).astype(np.float64)
+
+@lru_cache(maxsize=2)
+def _draws(size: int, resamples: int, seed: int) -> tuple[npt.NDArray[np.uint8], ...]:
+    """How often each ticket is drawn, in chunks of bytes to bound memory; all intervals share them."""
+    source = np.random.default_rng(seed)
+    chunks = [min(CHUNK, resamples - start) for start in range(0, resamples, CHUNK)]
+    return tuple(source.multinomial(size, np.full(size, 1 / size), size=n).astype(np.uint8) for n in chunks)
 
 
 def wilson(hits: int, n: int) -> Interval:

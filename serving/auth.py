@@ -1,6 +1,6 @@
 """Who may: bearer keys of 256 bits, stored hashed, compared in constant time, shown once.
 
-    workspace/keys.json    {"ops": [sha256, ...], "chat": [sha256, ...]}, readable by its owner only
+workspace/keys.json    {"ops": [sha256, ...], "chat": [sha256, ...]}, readable by its owner only
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Keys:
             raise Unauthorized(f"this needs the {scope} key; send it as 'Authorization: Bearer <key>'")
         given = _hash(key.strip())
         allowed = self.hashes.get("ops", []) + (self.hashes.get("chat", []) if scope == "chat" else [])
-        if not any([hmac.compare_digest(given, known) for known in allowed]):
+        matches = [hmac.compare_digest(given, known) for known in allowed]  # all, so that time tells nothing
+        if not any(matches):
             raise Unauthorized(f"that is not the {scope} key")
 
 
@@ -45,7 +46,9 @@ def open_keys(path: Path, *, chat_needed: bool) -> tuple[Keys, dict[str, str]]:
     hashes: dict[str, list[str]] = {}
     if path.is_file():
         try:
-            hashes = {str(scope): [str(key) for key in keys] for scope, keys in json.loads(path.read_text()).items()}
+            hashes = {
+                str(scope): [str(key) for key in keys] for scope, keys in json.loads(path.read_text()).items()
+            }
         except (OSError, ValueError, AttributeError, TypeError) as error:
             raise BadInput(f"{path} is damaged; delete it and new keys are made at the next start") from error
     made = {scope: secrets.token_urlsafe(32) for scope in ("ops", "chat") if not hashes.get(scope)}

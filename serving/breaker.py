@@ -1,7 +1,7 @@
 """One breaker per model server: after too many failures it is left alone, then tried with a single request.
 
-    closed ──half of the last 10 failed, 4 at least──▶ open ──cooled──▶ half open ──worked──▶ closed
-                                                        ▲                  └──failed──▶ open, twice as long
+closed ──half of the last 10 failed, 4 at least──▶ open ──cooled──▶ half open ──worked──▶ closed
+                                                    ▲                  └──failed──▶ open, twice as long
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What can be seen from outside: Prometheus numbers and one JSON log line per reply, never a customer's words."""
+"""What can be seen from outside: Prometheus numbers and one JSON log line per reply, never a customer's
+words.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ log = logging.getLogger("deskmate.replies")
 
 @dataclass(frozen=True, slots=True)
 class ReplyLine:
-    """Seconds are counted from the request's arrival; `first_seconds` is when the customer saw a word, -1 if never."""
+    """Seconds are counted from the request's arrival; `first_seconds` is when the customer saw a word, -1 if
+    never.
+    """
 
     conversation: str
     turn: str
@@ -37,15 +41,18 @@ class Telemetry:
         self._registry = CollectorRegistry()
         registry = self._registry
         self._replies = Counter(
-            "deskmate_replies", "Replies by route, reason and finish", ["route", "reason", "finish"], registry=registry
+            "deskmate_replies",
+            "Replies by route, reason, finish",
+            ["route", "reason", "finish"],
+            registry=registry,
         )
         self._first = Histogram(
-            "deskmate_first_token_seconds", "Until the first word shown", ["route"], buckets=FIRST, registry=registry
+            "deskmate_first_token_seconds", "To the first word", ["route"], buckets=FIRST, registry=registry
         )
         self._total = Histogram(
-            "deskmate_reply_seconds", "Until the last word", ["route"], buckets=TOTAL, registry=registry
+            "deskmate_reply_seconds", "To the last word", ["route"], buckets=TOTAL, registry=registry
         )
-        self._tokens = Counter("deskmate_tokens", "Tokens by route and kind", ["route", "kind"], registry=registry)
+        self._tokens = Counter("deskmate_tokens", "Tokens by route", ["route", "kind"], registry=registry)
         self.in_flight = Gauge("deskmate_in_flight", "Replies being made", registry=registry)
         self._swaps = Counter("deskmate_swaps", "Release swaps by outcome", ["outcome"], registry=registry)
 

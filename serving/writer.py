@@ -1,7 +1,7 @@
 """The one thread that writes the database: whatever has queued up goes into one transaction.
 
-The event loop never waits for SQLite; fifty replies that end together cost one commit. Each piece of work has a
-savepoint of its own, so that one that fails takes no other with it.
+The event loop never waits for SQLite; fifty replies that end together cost one commit. Each piece of work has
+a savepoint of its own, so that one that fails takes no other with it.
 """
 
 from __future__ import annotations

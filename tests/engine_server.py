@@ -200,6 +200,11 @@ def _whole(script: Script, body: Body, model: str) -> Body:
             "usage": _usage(body, len(tokens))}  # fmt: skip
 
 
+def _chunk(model: str, choices: list[Body], **more: Any) -> str:
+    head = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": model}
+    return json.dumps({**head, "choices": choices, **more})
+
+
 async def _stream(writer: asyncio.StreamWriter, script: Script, body: Body, model: str) -> None:
     async def send(data: str) -> None:
         content = f"data: {data}\n\n".encode()
@@ -208,14 +213,7 @@ async def _stream(writer: asyncio.StreamWriter, script: Script, body: Body, mode
 
     async def choice(delta: Body, logprobs: Body | None = None, reason: str | None = None) -> None:
         item = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
-        chunk = {
-            "id": "x",
-            "object": "chat.completion.chunk",
-            "created": 0,
-            "model": model,
-            "choices": [item],
-        }
-        await send(json.dumps(chunk))
+        await send(_chunk(model, [item]))
 
     _head(writer, 200, "Content-Type: text/event-stream", "Transfer-Encoding: chunked")
     await choice({"role": "assistant", "content": ""})
@@ -237,8 +235,7 @@ async def _stream(writer: asyncio.StreamWriter, script: Script, body: Body, mode
     if script.finish:
         await choice({}, reason=reason)
         if script.usage:
-            await send(json.dumps({"id": "x", "object": "chat.completion.chunk", "created": 0, "model": model,
-                                   "choices": [], "usage": _usage(body, len(tokens))}))  # fmt: skip
+            await send(_chunk(model, [], usage=_usage(body, len(tokens))))
     await send("[DONE]")
     writer.write(b"0\r\n\r\n")
     return None

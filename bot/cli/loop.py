@@ -120,7 +120,7 @@ def evaluate(config: ConfigFile = None, settings: Settings = None) -> None:
 
 
 def run_evaluate(workspace: Workspace, values: Config) -> Path:
-    from eval.evaluate import evaluate as run
+    from eval.run import evaluate as run
 
     made = asyncio.run(run(workspace, values))
     typer.echo(f"report {made / 'report.html'}")

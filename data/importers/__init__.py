@@ -2,8 +2,8 @@
 
     Source ──rows()──▶ (line, raw row) ──parse()──▶ Ticket | Rejected
 
-Reading and parsing are apart so that parsing can run in several processes. A row that cannot be read is a Rejected
-with its file, line and reason; only a file that holds nothing we know raises BadInput.
+Reading and parsing are apart so that parsing can run in several processes. A row that cannot be read is a
+Rejected with its file, line and reason; only a file that holds nothing we know raises BadInput.
 """
 
 from __future__ import annotations
@@ -19,13 +19,18 @@ from pydantic import ValidationError
 
 from data.errors import BadInput
 from data.importers import forum, jsonl, table
-from data.importers.lines import Unreadable, lines, text_of
+from data.importers.lines import Unreadable, numbered_lines, text_of
 from data.records import Rejected, Ticket
 
 Kind = Literal["jsonl", "table"]
 Row = bytes | dict[str, str] | Unreadable
 NAMES = ("tickets.jsonl", "tickets.jsonl.gz", "tickets.csv", "tickets.tsv")
-BINARY = {b"PK\x03\x04": "an Excel or zip file", b"PAR1": "a Parquet file", b"%PDF": "a PDF", b"\xd0\xcf\x11\xe0": "an Excel file"}
+BINARY = {
+    b"PK\x03\x04": "an Excel or zip file",
+    b"PAR1": "a Parquet file",
+    b"%PDF": "a PDF",
+    b"\xd0\xcf\x11\xe0": "an Excel file",
+}
 SNIFFED = 200
 
 
@@ -41,7 +46,7 @@ class Source:
         if self.kind == "table":
             yield from table.rows(self.path, self.columns)
         else:
-            yield from ((number, row) for number, row in lines(self.path) if row != b"")
+            yield from ((number, row) for number, row in numbered_lines(self.path) if row != b"")
 
     def parse(self, line: int, row: Row) -> Ticket | Rejected:
         try:
@@ -61,7 +66,7 @@ class Source:
 
 
 def read(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[Ticket | Rejected]:
-    """Every row of an export, in file order. Raises BadInput where the file is missing, empty or of no known shape."""
+    """Every row of an export, in file order. Raises BadInput for a missing, empty or unknown file."""
     source = find(path, columns or {})
     return (source.parse(line, row) for line, row in source.rows())
 
@@ -82,7 +87,7 @@ def find(path: Path, columns: Mapping[str, str]) -> Source:
         raise BadInput(f"{path}: the file is empty; export the tickets again")
     if start in BINARY:
         raise BadInput(f"{path}: this is {BINARY[start]}; export it as CSV or JSON lines")
-    if any(_is_thread(row) for _, row in islice(lines(path), SNIFFED)):
+    if any(_is_thread(row) for _, row in islice(numbered_lines(path), SNIFFED)):
         return Source(path, "jsonl", {})
     table.header(path, columns)  # raises BadInput with the columns it saw
     return Source(path, "table", dict(columns))

@@ -1,7 +1,7 @@
 """A public support forum's threads: raw HTML bodies, accepted answers and votes instead of a status.
 
-Anybody may reply on a forum, and other customers do ("same here"). A reply by somebody who is not one of the regular
-helpers counts as an agent's only when the asker accepted it or readers voted for it; otherwise it is left out.
+Anybody may reply on a forum, and other customers do ("same here"). A reply by somebody who is not one of the
+regular helpers counts as an agent's only when the asker accepted it or readers voted for it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ def ticket(row: dict[str, Any]) -> Ticket:
     tags = [*([topic] if topic else []), *(tag for tag in row.get("tags") or [] if tag != topic)]
     return Ticket(
         id=name, channel="forum", product=row.get("product") or "", locale=row.get("locale") or "en",
-        subject=html_to_text(row.get("subject") or ""), created=created, status=STATUS.get(row.get("solved"), ""),
-        tags=tuple(tags), messages=tuple(_message(m) for m in row["messages"] if _counts(m)),
+        subject=html_to_text(row.get("subject") or ""), created=created, tags=tuple(tags),
+        status=STATUS.get(row.get("solved"), ""),
+        messages=tuple(_message(message) for message in row["messages"] if _counts(message)),
     )  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def _message(row: dict[str, Any]) -> Message:
     if not isinstance(body, str):
         raise ValueError(f"messages.html: {type(body).__name__}, not text")
     return Message(
-        id=str(row.get("id") or ""), role=row.get("role"), author=row.get("author") or "",  # type: ignore[arg-type]
+        id=str(row.get("id") or ""), role=row["role"], author=row.get("author") or "",
         created=instant(row.get("created")), text=html_to_text(body),
         accepted=row.get("solution") or False, votes=row.get("helpful_votes") or 0,
     )  # fmt: skip

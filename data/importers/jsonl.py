@@ -16,7 +16,9 @@ def ticket(row: dict[str, Any]) -> Ticket:
     name = str(row.get("id") or "").strip()
     if not name:
         raise ValueError("id: missing")
-    messages = tuple(_message(message, f"{name}-m{number}") for number, message in enumerate(row["messages"], 1))
+    messages = tuple(
+        _message(message, f"{name}-m{number}") for number, message in enumerate(row["messages"], 1)
+    )
     created = instant(row.get("created")) or min((m.created for m in messages if m.created), default=None)
     if created is None:
         raise ValueError("created: missing on the ticket and on every message; the split goes by time")
@@ -36,5 +38,9 @@ def _message(row: dict[str, Any], fallback: str) -> Message:
     if not isinstance(body, str):
         raise ValueError(f"messages.text: {type(body).__name__}, not text")
     values = _known(row, Message)
-    values |= {"id": str(row.get("id") or fallback), "created": instant(row.get("created")), "text": html_to_text(body)}
+    values |= {
+        "id": str(row.get("id") or fallback),
+        "created": instant(row.get("created")),
+        "text": html_to_text(body),
+    }
     return Message.model_validate(values)

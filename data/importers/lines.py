@@ -1,4 +1,4 @@
-"""Lines of a file that may be gzipped, cut off, far too long or not UTF-8, without ever holding more than one."""
+"""Lines of a file that may be gzipped, cut off, far too long or not UTF-8, never holding more than one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def binary(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path, "rb")) if zipped else path.open("rb")
 
 
-def lines(path: Path) -> Iterator[tuple[int, bytes | Unreadable]]:
+def numbered_lines(path: Path) -> Iterator[tuple[int, bytes | Unreadable]]:
     """Numbered lines, stripped, blank ones included. A damaged end is one Unreadable, and the last."""
     number = 0
     with binary(path) as stream:
@@ -43,7 +43,10 @@ def lines(path: Path) -> Iterator[tuple[int, bytes | Unreadable]]:
                 return
             if not line:
                 return
-            yield number, Unreadable("the line is longer than 8 MB") if too_long else line.strip().removeprefix(BOM)
+            yield (
+                number,
+                Unreadable("the line is longer than 8 MB") if too_long else line.strip().removeprefix(BOM),
+            )
 
 
 def text_of(row: bytes) -> str:

@@ -1,7 +1,8 @@
 """A spreadsheet's CSV or TSV: one row is one customer message and one agent reply.
 
-`columns` maps our names (subject, question, reply, created, id, locale, product, topic) to the file's; without it,
-common names are recognised. A byte order mark, UTF-16, ';' or tabs, and Excel's ="00123" are understood.
+`columns` maps our names (subject, question, reply, created, id, locale, product, topic) to the file's;
+without it, common names are recognised. A byte order mark, UTF-16, ';' or tabs, and Excel's ="00123" are
+understood.
 """
 
 from __future__ import annotations
@@ -22,8 +23,26 @@ from data.records import Message, Ticket
 GUESSES = {
     "id": ("id", "ticket id", "ticket", "number", "ticket number", "conversation id", "case id"),
     "subject": ("subject", "title", "summary"),
-    "question": ("question", "customer message", "description", "message", "body", "request", "customer", "inquiry"),
-    "reply": ("reply", "answer", "agent reply", "response", "agent response", "agent message", "solution", "agent"),
+    "question": (
+        "question",
+        "customer message",
+        "description",
+        "message",
+        "body",
+        "request",
+        "customer",
+        "inquiry",
+    ),
+    "reply": (
+        "reply",
+        "answer",
+        "agent reply",
+        "response",
+        "agent response",
+        "agent message",
+        "solution",
+        "agent",
+    ),
     "created": ("created", "created at", "date", "created date", "opened", "opened at", "timestamp", "time"),
     "locale": ("locale", "language", "lang"),
     "product": ("product",),
@@ -48,7 +67,11 @@ def header(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
     missing = [name for name in NEEDED if name not in found]
     absent = [column for column in found.values() if column not in names]
     if missing or absent:
-        what = f"no column called {absent[0]}" if absent else f"cannot tell which column holds {', '.join(missing)}"
+        what = (
+            f"no column called {absent[0]}"
+            if absent
+            else f"cannot tell which column holds {', '.join(missing)}"
+        )
         seen = ", ".join(name[:30] for name in names[:12])
         raise BadInput(f'{path}: {what} (it has: {seen}); set desk.columns, e.g. {{question = "Body", …}}')
     return found
@@ -85,7 +108,7 @@ def ticket(row: Mapping[str, str], line: int) -> Ticket:
     tags = tuple(tag.strip() for tag in re.split(r"[,;|]", row.get("topic", "")) if tag.strip())
     return Ticket(
         id=name, channel="table", product=row.get("product", ""), locale=row.get("locale") or "en",
-        subject=html_to_text(row.get("subject", "")), created=instant(row["created"]), tags=tags,  # type: ignore[arg-type]
+        subject=html_to_text(row.get("subject", "")), created=instant(row["created"]), tags=tags,
         messages=(
             Message(id=f"{name}-q", role="customer", text=html_to_text(row["question"])),
             Message(id=f"{name}-a", role="agent", text=html_to_text(row["reply"])),
@@ -112,7 +135,11 @@ def _cell(text: str) -> str:
 
 def _guess(names: list[str]) -> dict[str, str]:
     plain = {re.sub(r"[_\W]+", " ", name).strip().lower(): name for name in reversed(names)}
-    return {ours: next(plain[g] for g in guesses if g in plain) for ours, guesses in GUESSES.items() if plain.keys() & set(guesses)}
+    return {
+        ours: next(plain[g] for g in guesses if g in plain)
+        for ours, guesses in GUESSES.items()
+        if plain.keys() & set(guesses)
+    }
 
 
 def _dialect(path: Path) -> tuple[str, str]:

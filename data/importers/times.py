@@ -1,4 +1,4 @@
-"""One instant in UTC from the many ways exports write a date: ISO with any zone, epoch seconds or milliseconds, e-mail."""
+"""One instant in UTC from what exports write as a date: ISO with any zone, epoch (milli)seconds, e-mail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ def instant(value: object) -> datetime | None:
     if value is None or value == "":
         return None
     try:
-        if isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"\d{9,13}", value)):
+        if (isinstance(value, int | float) and value is not True) or (
+            isinstance(value, str) and re.fullmatch(r"\d{9,13}", value)
+        ):
             seconds = float(value)
             return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
         if isinstance(value, str):

@@ -1,0 +1,147 @@
+"""A ticket cut into exchanges: every moment an agent had to answer, the reply, how the customer took it.
+
+Internal notes, system lines and automatic replies never get in. What a bot said is part of the conversation
+but never gold. Replies in a row are one turn; on a forum, where several helpers may stand in one, gold is the
+one that readers preferred.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from data.clean import collapse, html_to_text, strip_quotes
+from data.records import Exchange, Message, Reaction, Ticket, Turn
+from data.redact import redact
+
+FEWEST_WORDS = 4
+AUTOMATIC = re.compile(
+    r"""\W*(?:
+        (?:automatic(?:ally\ generated)?|auto)[- ]?\ ?(?:reply|response)\s*(?:[:–-]|$)
+        | (?:hello|hi|dear\ \w+)?\W*(?:i(?:'m|\ am|\ will\ be)\ (?:currently\ )?)?
+          (?:out\ of\ (?:the\ )?office|on\ (?:annual\ )?(?:leave|holiday|vacation))
+          \s*(?:[:–.-]|$|until|from|and\ will)
+        | this\ is\ an?\ automat(?:ed|ic)\ (?:reply|response|message|e-?mail)
+        | (?:thank\ you\ for\ contacting\ [^.!]{1,60}[.!]\ )?
+          (?:we\ have\ received\ your\ (?:request|message|e-?mail|ticket)
+          | your\ (?:request|ticket|message)(?:\ \(?\#?[\w-]+\)?)?\ has\ been\ received)
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+MERGED = frozenset({"merged", "closed_by_merge", "merge"})
+FIXED = re.compile(
+    r"""\b(?:that|this|it|which|your\ \w+|everything|all)(?:\ has|\ have|'s)?\ (?:just\ )?
+        (?:worked|works|did\ it|did\ the\ trick|fixed\ it|solved\ it|helped)
+    | \b(?:works?|working)\ (?:now|again|perfectly|great|fine\ now) | \bnow\ (?:it\ )?works?\b
+    | problem\ (?:is\ )?(?:now\ )?(?:solved|fixed|resolved)
+    | \b(?:sorted|solved|fixed|resolved)\ (?:it|now|the\ (?:problem|issue))
+    | \b(?:is|are|now|all)\ (?:solved|fixed|sorted|resolved)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+COMPLAINT = re.compile(
+    r"""\b(?:not|never|nothing)\ (?:work|help|fix|solve|change|resolve)
+    | n['’]t\ (?:work|help|fix|solve|change|make)
+    | \bno\ (?:luck|joy|change|effect|difference|help|go)\b
+    | \b(?:still|again)\ (?:not|no|there|the\ same|doesn|won|can|get|having|broken|fail)
+    | \bsame\ (?:problem|issue|error|result|thing)\b | \bunfortunately\b | \bi['’]m\ afraid\b
+    | did\ nothing | useless | unhelpful | ridiculous | disappoint | unacceptable | to\ no\ avail""",
+    re.IGNORECASE | re.VERBOSE,
+)
+THANKS = re.compile(
+    r"\b(?:thanks?|thank you|thx|cheers|ta|perfect|brilliant|great|wonderful|appreciate\w*|excellent)\b",
+    re.IGNORECASE,
+)
+PLEASED = frozenset({"good", "great", "positive", "satisfied", "happy", "thumbs_up", "5", "5.0", "4", "4.0"})
+DISPLEASED = frozenset(
+    {"bad", "negative", "unsatisfied", "dissatisfied", "thumbs_down", "1", "1.0", "2", "2.0"}
+)
+GOOD: frozenset[Reaction] = frozenset({"accepted", "helpful", "thanked"})
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Messages in a row from one side: all of what was said, and the part that may be gold."""
+
+    customer: bool
+    text: str
+    gold: str = ""
+    accepted: bool = False
+    votes: int = 0
+
+
+def cut(ticket: Ticket, first_reply_only: bool = False) -> list[Exchange]:
+    """The exchanges of a ticket, ids '<ticket>-1', '<ticket>-2' …; none of a ticket merged into another.
+
+    Splits are given later (data.split); until then all say 'train'.
+    """
+    blocks = [] if is_merged(ticket) else _blocks(ticket)
+    subject = redact(" ".join(html_to_text(ticket.subject).split()))
+    found: list[Exchange] = []
+    turns: list[Turn] = []
+    number = 0
+    for place, block in enumerate(blocks):
+        if not block.customer and turns:
+            number += 1
+            if len(block.gold.split()) >= FEWEST_WORDS:
+                found.append(Exchange(
+                    id=f"{ticket.id}-{number}", ticket_id=ticket.id, subject=subject, product=ticket.product,
+                    topic=ticket.tags[0] if ticket.tags else "", created=ticket.created, split="train",
+                    turns=tuple(turns), human_reply=block.gold, reaction=_reaction(ticket, blocks, place),
+                ))  # fmt: skip
+        if block.customer or turns:  # what an agent says before the customer has asked answers nothing
+            turns.append(Turn(role="customer" if block.customer else "agent", text=block.text))
+        if found and first_reply_only:
+            break
+    return found
+
+
+def is_merged(ticket: Ticket) -> bool:
+    """Another ticket holds the same conversation."""
+    return ticket.status.lower() in MERGED or not MERGED.isdisjoint(ticket.tags)
+
+
+def _blocks(ticket: Ticket) -> list[Block]:
+    said = [
+        (message, text)
+        for message in ticket.messages
+        if message.visibility == "public" and message.role != "system" and not AUTOMATIC.match(message.text)
+        if (text := redact(strip_quotes(message.text)))
+    ]
+    forum = ticket.channel == "forum"
+    return [
+        _block(list(group), forum) for _, group in groupby(said, key=lambda pair: pair[0].role == "customer")
+    ]
+
+
+def _block(said: Sequence[tuple[Message, str]], forum: bool) -> Block:
+    whole = "\n\n".join(text for _, text in said)
+    agents = [(message, text) for message, text in said if message.role == "agent"]
+    if not agents:
+        return Block(customer=said[0][0].role == "customer", text=whole)
+    best = max(agents, key=lambda pair: (pair[0].accepted, pair[0].votes))[0]
+    gold = [text for message, text in agents if not forum or message.author == best.author]
+    return Block(False, whole, "\n\n".join(gold), best.accepted, best.votes)
+
+
+def _reaction(ticket: Ticket, blocks: Sequence[Block], place: int) -> Reaction:
+    block = blocks[place]
+    if block.accepted or block.votes > 0:
+        return "accepted" if block.accepted else "helpful"
+    if place + 1 < len(blocks):
+        return reaction_of(blocks[place + 1].text)
+    score = (ticket.satisfaction or "").lower()
+    return "helpful" if score in PLEASED else "complained" if score in DISPLEASED else "none"
+
+
+def reaction_of(words: str) -> Reaction:
+    """How a customer's next message takes the reply: 'it works' or 'no change', else a bare 'thanks'."""
+    start = collapse(words)[:400]
+    fixed, complaint = FIXED.search(start), COMPLAINT.search(start)
+    if complaint and (not fixed or complaint.start() <= fixed.start()):
+        return "complained"
+    if fixed:
+        return "thanked"
+    polite = THANKS.search(start) and "?" not in words and len(words.split()) <= 60
+    return "thanked" if polite else "came_back"

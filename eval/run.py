@@ -1,0 +1,132 @@
+"""Teacher, base student and distilled student answer the same held-out exchanges, one after the other, one at a time.
+
+One reply in flight, so that seconds per reply are what a lone customer waits, measured for all three in one run. The
+student also answers the validation exchanges: that is where its fallback threshold is calibrated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from bot import prompt
+from bot.answering import Job, answer_all
+from bot.config import Config, Model
+from bot.desk import Desk, gather, spread
+from bot.engine import Engine
+from bot.journal import Journal
+from bot.launch import choose, running, start
+from bot.weights import resolve
+from data.records import Answer, Exchange
+from data.workspace import Workspace, manifest_of, write_rows
+from eval.costs import Machine, TeachCost
+from eval.evaluate import RunFacts, build_report
+
+Name = Literal["teacher", "base", "student"]
+COMMANDS = ("deskmate evaluate",)
+
+
+@dataclass(slots=True)
+class System:
+    """One contestant: what serves it, and the name that goes into its sample ids."""
+
+    name: Name
+    model: Model
+    id: str
+    path: Path | None = None
+    machine: Machine = field(default_factory=Machine)
+
+
+async def evaluate(workspace: Workspace, config: Config) -> Path:
+    """Make, or go on making, the report on the newest model; returns its folder."""
+    tickets, model = workspace.latest("tickets"), workspace.latest("model")
+    inputs = {"tickets": tickets.name, "model": model.name, "teacher": config.teacher.name}
+    settings: dict[str, object] = {
+        "evaluation": config.evaluation.model_dump(), "retrieval": config.retrieval.model_dump(),
+        "prompt": prompt.VERSION, "base": config.student.name,
+    }  # fmt: skip
+    draft = workspace.draft("report", inputs, settings)
+    if draft.done:
+        return draft.path
+    desk = gather(workspace, tickets, config, ("validation", "heldout"))
+    heldout = spread(desk.part("heldout"), config.evaluation.limit)
+    journal = Journal(draft.path / ".answers.jsonl")
+    contestants = _contestants(config, model)
+    for system in contestants:
+        extra = desk.part("validation") if system.name == "student" else []
+        await _answer(workspace, config, system, desk, heldout, extra, journal)
+    judged = {exchange.id for exchange in heldout}
+    write_rows(
+        draft.path / "validation.parquet", [a for a in journal.answers if a.exchange_id not in judged], Answer
+    )
+    facts = _facts(workspace, config, contestants, inputs)
+    answers = [answer for answer in journal.answers if answer.exchange_id in judged]
+    return build_report(workspace, draft, heldout, desk.evidence, answers, facts, config.evaluation)
+
+
+def _contestants(config: Config, model: Path) -> list[System]:
+    return [
+        System("student", config.student, model.name, model / "model.gguf"),
+        System("base", config.student, config.student.name),
+        System("teacher", config.teacher, config.teacher.name),
+    ]
+
+
+async def _answer(
+    workspace: Workspace, config: Config, system: System, desk: Desk, heldout: Sequence[Exchange],
+    validation: Sequence[Exchange], journal: Journal,
+) -> None:  # fmt: skip
+    jobs: list[Job] = [
+        desk.job(exchange, system.name, max_tokens=config.evaluation.max_tokens)
+        for exchange in [*heldout, *validation]
+    ]
+    async with _served(workspace, system) as engine:
+        await answer_all(
+            engine, jobs, model=system.id, parallel=1, sink=journal.add, label=f"{system.name} answers",
+            done={answer.sample_id for answer in journal.answers},
+        )  # fmt: skip
+
+
+@asynccontextmanager
+async def _served(workspace: Workspace, system: System) -> AsyncIterator[Engine]:
+    """The system's engine with one slot; on leaving, how much memory it took and how large its file is."""
+    model = system.model.model_copy(update={"parallel": 1})
+    if choose(model, system.path) == "remote":
+        async with running(model, workspace) as engine:
+            yield engine
+        return
+    server = await start(model, workspace, path=system.path)
+    try:
+        yield server.engine
+        system.machine = Machine(
+            model=system.id, euros_per_hour=model.euros_per_hour, memory_bytes=server.rss_bytes(),
+            disk_bytes=_size(workspace, system),
+        )  # fmt: skip
+    finally:
+        await server.stop()
+
+
+def _size(workspace: Workspace, system: System) -> int:
+    form: Literal["gguf", "hf"] = "gguf" if choose(system.model, system.path) == "llamacpp" else "hf"
+    path = system.path or Path(resolve(system.model.name, workspace, form))
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _facts(
+    workspace: Workspace, config: Config, systems: Sequence[System], inputs: dict[str, str]
+) -> RunFacts:
+    corpus = workspace.find("corpus", manifest_of(workspace.latest("student")).inputs["corpus"])
+    counts = manifest_of(corpus).counts
+    seconds = counts["teacher_seconds"] / max(1, config.teacher.parallel)
+    cost = TeachCost(
+        answers=int(counts["teacher_answers"]), tokens=int(counts["teacher_tokens"]), seconds=seconds,
+        euros=seconds / 3600 * config.teacher.euros_per_hour,
+    )  # fmt: skip
+    return RunFacts(
+        desk=config.desk.name, machines={system.name: system.machine for system in systems}, teaching=cost,
+        ids={**inputs, "corpus": corpus.name}, commands=COMMANDS,
+    )  # fmt: skip

@@ -1,0 +1,93 @@
+"""Starting what a release needs. A Protocol, so that swaps and failures are tested without weights."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from bot import knowledge, launch
+from bot.attempt import Speaker
+from bot.config import Config
+from bot.engine import Engine
+from bot.releases import Release
+from data.records import Passage
+from data.workspace import Workspace
+
+Find = Callable[[str], list[Passage]]
+
+
+class Running(Protocol):
+    """A model server in a process of its own: what bot.launch.Server is."""
+
+    @property
+    def engine(self) -> Speaker: ...
+    def alive(self) -> bool: ...
+    async def stop(self) -> None: ...
+
+
+class Launcher(Protocol):
+    """Each raises a DeskmateError when it cannot."""
+
+    async def student(self, release: Release) -> Running: ...
+    async def teacher(self) -> Running: ...
+    async def find(self, release: Release) -> Find: ...
+
+
+class Remote:
+    """Somebody else's server: always there as far as we know, and not ours to stop."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def alive(self) -> bool:
+        return True
+
+    async def stop(self) -> None:
+        await self.engine.close()
+
+
+class LocalLauncher:
+    """llama.cpp for the student, whatever the configuration says for the teacher; knowledge is loaded once."""
+
+    def __init__(self, workspace: Workspace, config: Config) -> None:
+        self._workspace = workspace
+        self._config = config
+        self._known: dict[str, Find] = {}
+
+    async def student(self, release: Release) -> Running:
+        serving = self._config.serving
+        path = self._workspace.find("model", release.model) / "model.gguf"
+        model = self._config.student.model_copy(update={"engine": "llamacpp", "url": ""})
+        server = await launch.start(model, self._workspace, path=path, log=self._log(f"student-{release.id}"))
+        server.engine.first_token_seconds = serving.first_token_seconds
+        server.engine.between_tokens_seconds = serving.between_tokens_seconds
+        return server
+
+    async def teacher(self) -> Running:
+        model = self._config.teacher
+        server: launch.Server | Remote
+        if launch.choose(model) == "remote":
+            server = Remote(launch.remote(model))
+        else:
+            server = await launch.start(model, self._workspace, log=self._log("teacher"))
+        server.engine.first_token_seconds = self._config.serving.teacher_first_token_seconds
+        server.engine.between_tokens_seconds = 4 * self._config.serving.between_tokens_seconds
+        return server
+
+    async def find(self, release: Release) -> Find:
+        if release.tickets not in self._known:
+            self._known[release.tickets] = await asyncio.to_thread(self._load, release.tickets)
+        return self._known[release.tickets]
+
+    def _load(self, tickets: str) -> Find:
+        settings = self._config.retrieval
+        folder = self._workspace.find("tickets", tickets)
+        known = knowledge.load(self._workspace, folder, settings.model)
+        return lambda question: known.search(question, tickets=settings.tickets, articles=settings.articles)
+
+    def _log(self, name: str) -> Path:
+        folder = self._workspace.root / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{name}.log"

@@ -1,0 +1,137 @@
+"""The whole import on a small desk."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from data.errors import BadInput, DeskmateError
+from data.importing import import_desk, summary
+from data.records import Article, Exchange, Passage, Rejected
+from data.workspace import Workspace, manifest_of, read_rows
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def row(n: int, **changes: object) -> dict[str, object]:
+    return {
+        "id": f"A{n:02d}",
+        "created": (START + timedelta(days=n)).isoformat(),
+        "subject": f"Problem {n}",
+        "tags": ["topic"],
+        "messages": [
+            {"role": "customer", "text": f"Thing {n} is broken, mail ann{n}@example.com " + f"q{n} " * n},
+            {"role": "agent", "visibility": "internal", "text": f"SECRET note {n}"},
+            {"role": "agent", "text": f"Please turn thing {n} off and on again."},
+        ],
+        **changes,
+    }
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    rows = [json.dumps(row(n)) for n in range(12)]
+    rows += [
+        "{bad",
+        json.dumps(row(3)),
+        json.dumps(row(20, locale="de")),
+        json.dumps(row(21, status="merged")),
+    ]
+    rows += [json.dumps(row(2, id="OPEN", status="open"))]
+    (tmp_path / "tickets.jsonl").write_text("\n".join(rows))
+    (tmp_path / "kb").mkdir()
+    (tmp_path / "kb" / "a.md").write_text("# Thing\n\nTurn it. Write to help@example.com.")
+    return tmp_path
+
+
+def run(desk: Path, **changes: int) -> Path:
+    sizes = {"heldout": 3, "validation": 2, "limit_train": 0, **changes}
+    return import_desk(
+        Workspace(desk / "ws"),
+        desk / "tickets.jsonl",
+        desk / "kb",
+        columns={},
+        first_reply_only=False,
+        **sizes,
+    )
+
+
+def test_everything_is_there_and_nothing_that_must_not_be(desk: Path) -> None:
+    made = run(desk)
+    exchanges = read_rows(made / "exchanges.parquet", Exchange)
+    passages = read_rows(made / "passages.parquet", Passage)
+    assert [sum(e.split == s for e in exchanges) for s in ("train", "validation", "heldout")] == [8, 2, 3]
+    first = min(e.created for e in exchanges if e.split == "heldout")
+    past = [p for p in passages if p.kind == "ticket"]
+    assert all(p.created and p.created < first for p in past)
+    assert {p.id for p in past} == {f"A{n:02d}-1" for n in range(9)}  # without OPEN-1 and the held-out
+    assert past[0].text.startswith("Customer: Thing 0 is broken, mail [EMAIL]")
+    assert past[0].text.endswith("\nAgent: Please turn thing 0 off and on again.")
+    everything = "".join(record.model_dump_json() for record in [*exchanges, *passages])
+    assert "SECRET" not in everything
+    assert "ann1@" not in everything
+    assert (
+        "help@example.com" in read_rows(made / "articles.parquet", Article)[0].text
+    )  # the desk's own address stays
+    rejected = read_rows(made / "rejected.parquet", Rejected)
+    assert [(bad.line, bad.reason[:13]) for bad in rejected] == [(13, "not JSON (Exp"), (14, "ticket A03 ag")]
+
+
+def test_counts_and_summary(desk: Path) -> None:
+    made = run(desk)
+    counts = manifest_of(made).counts
+    expected = {
+        "tickets": 15,
+        "exchanges": 13,
+        "rejected": 2,
+        "other_languages": 1,
+        "merged": 1,
+        "internal_notes_kept_out": 15,
+    }
+    assert {name: counts[name] for name in expected} == expected
+    assert counts["redactions"] == 13
+    assert any("13 exchanges" in line for line in summary(made))
+    assert any("2 rows could not be used" in line for line in summary(made))
+
+
+def test_the_same_work_is_done_once(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = run(desk)
+    monkeypatch.setattr("data.importing._gather", None)
+    assert run(desk) == made
+    monkeypatch.undo()
+    assert run(desk, limit_train=2) != made
+
+
+def test_limit_keeps_the_rest_as_evidence(desk: Path) -> None:
+    made = run(desk, limit_train=2)
+    assert manifest_of(made).counts["train"] == 2
+    assert manifest_of(made).counts["past_tickets"] == 9
+
+
+def test_two_processes_give_the_same_rows(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = read_rows(run(desk) / "exchanges.parquet", Exchange)
+    monkeypatch.setattr("data.importing.BIG_BYTES", 0)
+    monkeypatch.setattr("data.importing.BATCH", 2)
+    monkeypatch.setattr("data.importing.CODE", "other")
+    assert read_rows(run(desk) / "exchanges.parquet", Exchange) == one
+
+
+def test_failures_leave_nothing_behind(desk: Path) -> None:
+    with pytest.raises(BadInput, match=r"lower desk.heldout"):
+        run(desk, heldout=100)
+    (desk / "tickets.jsonl").write_text(json.dumps(row(1, locale="de")) + "\n{bad")
+    with pytest.raises(BadInput, match=r"no English ticket.*line 2"):
+        run(desk)
+    assert list((desk / "ws" / "tickets").iterdir()) == []
+
+
+def test_full_disk_is_one_clear_line(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(DeskmateError, match="No space left"):
+        run(desk)
+    monkeypatch.undo()
+    assert manifest_of(run(desk)).counts["train"] == 8

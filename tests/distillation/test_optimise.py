@@ -1,0 +1,138 @@
+"""What is served scores like what was trained, and the file is what llama.cpp's converter writes."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.config import Optimise, Training
+from data.errors import BadInput, ConfigError, EngineError
+from data.workspace import Workspace
+from tests.distillation.tiny import rows, save_corpus, save_model
+
+WEIGHTS = Path(os.environ.get("DESKMATE_WEIGHTS", "no-weights"))
+SETTINGS = Training(rank=4, epochs=1, batch_tokens=400, dtype="float32", learning_rate=3e-3)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def student(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from distillation.train import train
+
+    workspace = Workspace(tmp_path_factory.mktemp("workspace"))
+    return train(workspace, save_corpus(workspace, rows(8), rows(3, 50)), str(base), SETTINGS)
+
+
+def test_served_model_scores_like_the_trained_one(base: Path, student: Path) -> None:
+    from distillation.optimise import optimise
+
+    made = optimise(Workspace(student.parent.parent), student, str(base), Optimise(quantisation="F16"))
+    parity = json.loads((made / "parity.json").read_text())
+    assert parity["prefixes"] >= 8
+    assert parity["top1_agreement"] >= 0.75
+    assert parity["mean_logprob_difference"] < 0.05
+    assert {"model.gguf", "parity.json", "README.md", "manifest.json"} == {
+        path.name for path in made.iterdir()
+    }
+    assert (
+        optimise(Workspace(student.parent.parent), student, str(base), Optimise(quantisation="F16")) == made
+    )
+
+
+def test_kill_between_files_goes_on(base: Path, student: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from distillation import optimise as module
+    from distillation import parity
+
+    workspace = Workspace(student.parent.parent)
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parity, "compare", die)
+    with pytest.raises(KeyboardInterrupt):
+        module.optimise(workspace, student, str(base), Optimise())
+    partial = next((workspace.root / "models").glob(".partial-*"))
+    monkeypatch.undo()
+    written = (partial / "model.gguf").stat().st_mtime_ns
+    made = module.optimise(workspace, student, str(base), Optimise())
+    assert made.name == partial.name.removeprefix(".partial-")
+    assert (made / "model.gguf").stat().st_mtime_ns == written
+
+
+def test_other_weights_are_noticed(base: Path, student: Path, tmp_path: Path) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from distillation import gguf_file, parity
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), str(student / "adapter"))
+    wanted = parity.reference(model, tokenizer)
+    merged = model.merge_and_unload()
+    merged.model.layers[0].mlp.down_proj.weight.data.mul_(-3)
+    gguf_file.write(tmp_path / "model.gguf", merged, tokenizer, "F16", "wrong")
+    with pytest.raises(EngineError, match="agrees"):
+        parity.compare(tmp_path / "model.gguf", wanted, "F16")
+
+
+def test_wrong_base_and_unknown_architecture_are_refused(base: Path, student: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer, GPTNeoXConfig
+
+    from distillation import gguf_file
+    from distillation.optimise import optimise
+
+    with pytest.raises(BadInput, match="was not trained from"):
+        optimise(Workspace(tmp_path), student, str(save_model(tmp_path / "other", spread=0.2)), Optimise())
+    config = GPTNeoXConfig(architectures=["GPTNeoXForCausalLM"])
+    with pytest.raises(ConfigError, match="GPTNeoX"):
+        gguf_file.check(config, AutoTokenizer.from_pretrained(base))
+
+
+@pytest.mark.parametrize(("heads", "size"), [(4, 32), (2, 16)])
+def test_permute_pairs_what_was_halves(heads: int, size: int) -> None:
+    import numpy as np
+
+    from distillation.gguf_file import permute
+
+    half = size // heads // 2
+    order = [
+        head * 2 * half + part * half + place
+        for head in range(heads)
+        for place in range(half)
+        for part in (0, 1)
+    ]
+    assert permute(np.arange(size)[:, None], heads)[:, 0].tolist() == order
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (WEIGHTS / "student").is_dir(), reason="the starter student is not unpacked")
+def test_file_is_what_the_converter_writes(tmp_path: Path) -> None:
+    import gguf
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from distillation import gguf_file
+
+    model = AutoModelForCausalLM.from_pretrained(WEIGHTS / "student", dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(WEIGHTS / "student")
+    gguf_file.write(tmp_path / "model.gguf", model, tokenizer, "F16", "check")
+    mine, theirs = gguf.GGUFReader(tmp_path / "model.gguf"), gguf.GGUFReader(WEIGHTS / "student.gguf")
+    described = {"general.", "GGUF."}
+    for key, field in theirs.fields.items():
+        if not any(key.startswith(prefix) for prefix in described) or key == "general.architecture":
+            assert mine.fields[key].contents() == field.contents(), key
+    tensors = {tensor.name: tensor for tensor in mine.tensors}
+    assert set(tensors) == {tensor.name for tensor in theirs.tensors}
+    for tensor in theirs.tensors:
+        ours = gguf.quants.dequantize(tensors[tensor.name].data, tensors[tensor.name].tensor_type)
+        other = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+        assert ours.shape == other.shape
+        assert abs(ours - other).max() <= 0.01 * abs(other).max() + 1e-6, tensor.name
