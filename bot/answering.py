@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
+from bot.confidence import FIRST_TOKENS, score
 from bot.engine import Engine
 from bot.prompt import ChatMessage
 from data.errors import DeskmateError
@@ -33,15 +34,24 @@ class Job:
 
     def sample_id(self, model: str) -> str:
         """Hash of everything that decides the answer: exchange, prompt, sampling and model."""
-        parts = [self.exchange_id, self.source, self.messages, self.max_tokens, self.temperature, self.seed, model]
+        parts = [
+            self.exchange_id,
+            self.source,
+            self.messages,
+            self.max_tokens,
+            self.temperature,
+            self.seed,
+            model,
+        ]
         return digest(parts)
 
 
 async def answer_all(
     engine: Engine, jobs: Sequence[Job], *, model: str, parallel: int, sink: Callable[[Answer], None], label: str,
-    done: Iterable[str] = (),
+    done: Iterable[str] = (), hold: int = FIRST_TOKENS,
 ) -> None:  # fmt: skip
     """Answer every job whose sample id is not in `done`; `sink` gets each answer once, in the order they finish.
+    `hold`: how many first tokens an answer's confidence is taken from.
 
     Raises EngineError when the engine fails; what the sink has stored by then stays.
     """
@@ -54,7 +64,7 @@ async def answer_all(
         async def worker() -> None:
             nonlocal tokens
             for job in queue:
-                answer = await _answer(engine, job, model)
+                answer = await _answer(engine, job, model, hold)
                 sink(answer)
                 tokens += answer.completion_tokens
                 bar.update()
@@ -68,14 +78,13 @@ async def answer_all(
             raise failed.exceptions[0] from None
 
 
-async def _answer(engine: Engine, job: Job, model: str) -> Answer:
-    made = await engine.complete(
-        job.messages, max_tokens=job.max_tokens, temperature=job.temperature, seed=job.seed
-    )
+async def _answer(engine: Engine, job: Job, model: str, hold: int) -> Answer:
+    made = await engine.complete(job.messages, max_tokens=job.max_tokens, temperature=job.temperature, seed=job.seed)
     mean = sum(made.logprobs) / len(made.logprobs) if made.logprobs else float("nan")
     return Answer(
         sample_id=job.sample_id(model), exchange_id=job.exchange_id, source=job.source, text=made.text.strip(),
         finish=made.finish, evidence=job.evidence, prompt_tokens=made.prompt_tokens,
         completion_tokens=made.completion_tokens, seconds=made.seconds,
         first_token_seconds=made.first_token_seconds, logprob=mean,
+        confidence=score(made.logprobs, made.margins, hold),
     )  # fmt: skip

@@ -92,7 +92,8 @@ class Serving(Section):
     between_tokens_seconds: float = 5.0
     teacher_first_token_seconds: float = 120.0
     total_seconds: float = 240.0
-    hold_tokens: int = 12
+    hold_tokens: int = Field(6, ge=1)
+    target_good: float = Field(0.7, ge=0, le=1, description="share of the student's own replies that must be good")
     max_tokens: int = 200
     require_key: bool = False
 

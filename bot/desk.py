@@ -35,6 +35,9 @@ class Desk:
             subject=exchange.subject, words=words, hindsight=hindsight,
         )  # fmt: skip
 
+    def context(self, exchange: Exchange) -> str:
+        return context(exchange, self.evidence[exchange.id])
+
     def job(self, exchange: Exchange, source: Source, *, max_tokens: int, temperature: float = 0.0) -> Job:
         """The request that answers one exchange; its seed comes from the exchange's id."""
         hindsight = exchange.human_reply if source == "hindsight" else ""
@@ -43,6 +46,12 @@ class Desk:
             tuple(passage.id for passage in self.evidence[exchange.id]), max_tokens, temperature,
             int(digest(exchange.id), 16) % 2**31,
         )  # fmt: skip
+
+
+def context(exchange: Exchange, evidence: Sequence[Passage]) -> str:
+    """All the words an answer may rest on: the conversation and the evidence."""
+    said = [turn.text for turn in exchange.turns]
+    return "\n".join([exchange.subject, *said, *(f"{passage.title}\n{passage.text}" for passage in evidence)])
 
 
 def gather(workspace: Workspace, tickets: Path, config: Config, splits: Sequence[str]) -> Desk:

@@ -50,6 +50,7 @@ class Completion:
     seconds: float
     first_token_seconds: float
     logprobs: tuple[float, ...]
+    margins: tuple[float, ...]
 
 
 class Engine:
@@ -116,6 +117,7 @@ class Engine:
             prompt_tokens=finish.prompt_tokens, completion_tokens=finish.completion_tokens,
             seconds=time.perf_counter() - began, first_token_seconds=first,
             logprobs=tuple(token.logprob for token in tokens if not math.isnan(token.logprob)),
+            margins=tuple(token.margin for token in tokens if not math.isnan(token.logprob)),
         )  # fmt: skip
 
     async def ready(self) -> bool:

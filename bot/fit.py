@@ -17,9 +17,7 @@ BYTES_PER_TOKEN = 3
 TOKENS_PER_MESSAGE = 8
 
 
-def fit(
-    config: Config, turns: Sequence[Turn], passages: Sequence[Passage], budget: int
-) -> list[prompt.ChatMessage]:
+def fit(config: Config, turns: Sequence[Turn], passages: Sequence[Passage], budget: int) -> list[prompt.ChatMessage]:
     """Messages of at most about `budget` tokens. `turns` end with the customer's, which is always kept."""
     kept, shown = list(turns), list(passages)
     while True:

@@ -89,7 +89,9 @@ def load(workspace: Workspace, tickets: Path, model: str) -> Knowledge:
 
 def searchable(passage: Passage) -> str:
     """What of a passage is matched: an article's text, but only the question of a past ticket."""
-    body = passage.text.partition("\nAgent: ")[0].removeprefix("Customer: ") if passage.kind == "ticket" else passage.text
+    body = (
+        passage.text.partition("\nAgent: ")[0].removeprefix("Customer: ") if passage.kind == "ticket" else passage.text
+    )
     return f"{passage.title}\n{body}"
 
 

@@ -119,9 +119,7 @@ async def running(
         finally:
             await engine.close()
         return
-    server = await start(
-        model, workspace, path=path, log=log, port=port, lora=lora, load_seconds=load_seconds
-    )
+    server = await start(model, workspace, path=path, log=log, port=port, lora=lora, load_seconds=load_seconds)
     try:
         yield server.engine
     finally:
@@ -261,9 +259,7 @@ async def _healthy(server: Server, port: int, seconds: float) -> None:
 
 
 def _answers(url: str) -> bool:
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({})
-    )  # never through a proxy to ourselves
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through a proxy to ourselves
     try:
         with opener.open(url, timeout=2) as response:
             return bool(response.status == 200)

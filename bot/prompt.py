@@ -24,6 +24,9 @@ HINDSIGHT = (
     "\n\nOur agent's own reply to this customer, which solved it:\n{reply}\n"
     "Write that advice as a clear reply to the customer, in your words. Keep every step, number and name; add nothing."
 )
+DEFERRAL = (
+    "I don't want to guess on this one, so I'm passing it to a colleague. They will read your message and reply here."
+)
 CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]")
 TURN_WORDS = 120
 QUESTION_WORDS = 16

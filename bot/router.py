@@ -22,13 +22,8 @@ Trouble = Literal[
 ]  # fmt: skip
 Reason = Literal["trying", "confident", "unsure"] | Trouble | Denied
 
-HANDOFF = (
-    "I'm sorry, I can't answer this well myself. I've passed your question to a colleague, "
-    "who will reply to you."
-)
-BROKEN_OFF = (
-    "\n\nI'm sorry, I couldn't finish this answer. I've passed it to a colleague, who will reply to you."
-)
+HANDOFF = "I'm sorry, I can't answer this well myself. I've passed your question to a colleague, who will reply to you."
+BROKEN_OFF = "\n\nI'm sorry, I couldn't finish this answer. I've passed it to a colleague, who will reply to you."
 DOUBLE_CHECK = "Let me double-check that with our senior assistant."
 WORDS: dict[str, str] = {
     "student": "answered instantly",

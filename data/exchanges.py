@@ -54,9 +54,7 @@ THANKS = re.compile(
     re.IGNORECASE,
 )
 PLEASED = frozenset({"good", "great", "positive", "satisfied", "happy", "thumbs_up", "5", "5.0", "4", "4.0"})
-DISPLEASED = frozenset(
-    {"bad", "negative", "unsatisfied", "dissatisfied", "thumbs_down", "1", "1.0", "2", "2.0"}
-)
+DISPLEASED = frozenset({"bad", "negative", "unsatisfied", "dissatisfied", "thumbs_down", "1", "1.0", "2", "2.0"})
 GOOD: frozenset[Reaction] = frozenset({"accepted", "helpful", "thanked"})
 
 
@@ -110,9 +108,7 @@ def _blocks(ticket: Ticket) -> list[Block]:
         if (text := redact(strip_quotes(message.text)))
     ]
     forum = ticket.channel == "forum"
-    return [
-        _block(list(group), forum) for _, group in groupby(said, key=lambda pair: pair[0].role == "customer")
-    ]
+    return [_block(list(group), forum) for _, group in groupby(said, key=lambda pair: pair[0].role == "customer")]
 
 
 def _block(said: Sequence[tuple[Message, str]], forum: bool) -> Block:

@@ -114,9 +114,7 @@ def _gather(source: Source, first_reply_only: bool) -> Gathered:
                 gathered.unresolved.add(result.ticket)
     if not gathered.exchanges:
         why = next((f"; line {bad.line}: {bad.reason}" for bad in gathered.rejected), "")
-        raise BadInput(
-            f"{source.path}: no English ticket with a customer's question and an agent's reply{why}"
-        )
+        raise BadInput(f"{source.path}: no English ticket with a customer's question and an agent's reply{why}")
     return gathered
 
 
@@ -146,9 +144,7 @@ def _piece(source: Source, first_reply_only: bool, line: int, row: Row) -> Piece
     ticket = source.parse(line, row)
     if isinstance(ticket, Rejected):
         return ticket
-    counts = Counter(
-        tickets=1, internal_notes_kept_out=sum(m.visibility == "internal" for m in ticket.messages)
-    )
+    counts = Counter(tickets=1, internal_notes_kept_out=sum(m.visibility == "internal" for m in ticket.messages))
     english = ticket.locale.lower().startswith("en")
     found = cut(ticket, first_reply_only) if english else []
     if not english:
@@ -203,9 +199,7 @@ def _dropped(parts: Parts) -> list[Rejected]:
     ]
 
 
-def _counts(
-    gathered: Gathered, parts: Parts, passages: list[Passage], articles: int, damaged: int
-) -> dict[str, float]:
+def _counts(gathered: Gathered, parts: Parts, passages: list[Passage], articles: int, damaged: int) -> dict[str, float]:
     per_split = Counter(exchange.split for exchange in parts.exchanges)
     names = (
         "tickets",

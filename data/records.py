@@ -1,6 +1,6 @@
 """The records that cross disk or HTTP, in the support desk's own terms.
 
-    Ticket ──cut──▶ Exchange ──retrieve──▶ Passage[]   Exchange + Passage[] ──answer──▶ Answer ──select──▶ corpus row
+Ticket ──cut──▶ Exchange ──retrieve──▶ Passage[]   Exchange + Passage[] ──answer──▶ Answer ──select──▶ corpus row
 """
 
 from __future__ import annotations

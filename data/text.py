@@ -42,9 +42,7 @@ _LEAD = re.compile(
     r"^(?:(?:open|go|select|choose|click|tap|press|in|under|then|to|from|on|visit|use|the|your)\s+)+",
     re.IGNORECASE,
 )
-_CODE = re.compile(
-    r"#?\b(?=[A-Za-z0-9-]*\d)[A-Z][A-Z0-9]*(?:-[A-Za-z0-9]+)*\d[A-Za-z0-9]*(?:-[A-Za-z0-9]+)*\b|#\d+"
-)
+_CODE = re.compile(r"#?\b(?=[A-Za-z0-9-]*\d)[A-Z][A-Z0-9]*(?:-[A-Za-z0-9]+)*\d[A-Za-z0-9]*(?:-[A-Za-z0-9]+)*\b|#\d+")
 _VERSION = re.compile(r"\bv?\d+(?:\.\d+){2,}\b|\bv\d+(?:\.\d+)+\b", re.IGNORECASE)
 _AMOUNT = r"(\d[\d.,]*\d|\d)"
 _PRICE = re.compile(

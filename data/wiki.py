@@ -39,9 +39,7 @@ def wiki_to_text(wiki: str) -> str:
     text = _inline(text)
     while (switched := SWITCH.sub(_switch, text)) != text:
         text = re.sub(r"\)\((?=(?:not )?(?:on|for|from|before|in) )", ") (", switched)
-    text = NAMED.sub(
-        r"\1", re.sub(r"\{/?for\b[^}]*\}", "", text)
-    )  # an unpaired switch; a name around switches
+    text = NAMED.sub(r"\1", re.sub(r"\{/?for\b[^}]*\}", "", text))  # an unpaired switch; a name around switches
     return collapse(html.unescape("\n".join(_lines(text))))
 
 
@@ -63,9 +61,7 @@ def _switch(match: re.Match[str]) -> str:
     if "\n" not in body and not re.match(r"[#*=;|]", body):
         return f"({whom}: {body})" if _is_amid(match) else f"{whom[0].upper()}{whom[1:]}: {body}"
     label = f"{whom[0].upper()}{whom[1:]}:"
-    body = re.sub(
-        r"^(=+[^=\n]+=+)[ \t]*$", rf"\1\n{label}", body, flags=re.MULTILINE
-    )  # a passage has one heading
+    body = re.sub(r"^(=+[^=\n]+=+)[ \t]*$", rf"\1\n{label}", body, flags=re.MULTILINE)  # a passage has one heading
     return f"\n{body}\n" if body.startswith("=") else f"\n{label}\n{body}\n"
 
 

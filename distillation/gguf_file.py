@@ -48,9 +48,7 @@ def check(config: Any, tokenizer: Any) -> str:
         raise ConfigError(f"cannot make a GGUF of a student with {rope} rope scaling; choose one without it")
     kind = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
     if kind["type"] != "BPE" or kind.get("byte_fallback"):
-        raise ConfigError(
-            "cannot make a GGUF of a student without a byte-level BPE tokenizer; choose another one"
-        )
+        raise ConfigError("cannot make a GGUF of a student without a byte-level BPE tokenizer; choose another one")
     return ARCHITECTURES[name]
 
 

@@ -22,9 +22,7 @@ def optimise(workspace: Workspace, student: Path, base: str, settings: Optimise)
     """The served model's folder, made now or found finished; `base` is what the student was trained from."""
     trained = manifest_of(student)
     if base_name(base) != trained.inputs.get("base"):
-        raise BadInput(
-            f"{student.name} was not trained from {base} but from {trained.inputs.get('base')}; use it"
-        )
+        raise BadInput(f"{student.name} was not trained from {base} but from {trained.inputs.get('base')}; use it")
     draft = workspace.draft("model", {"student": trained.id, "base": base_name(base)}, settings.model_dump())
     if draft.done:
         return draft.final

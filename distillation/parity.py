@@ -92,13 +92,9 @@ def compare(gguf: Path, wanted: Reference, quantisation: str) -> Parity:
 
 
 def _check_prompt(url: str, wanted: Reference) -> None:
-    rendered = _post(f"{url}/apply-template", {"messages": MESSAGES, "chat_template_kwargs": TEMPLATE})[
-        "prompt"
-    ]
+    rendered = _post(f"{url}/apply-template", {"messages": MESSAGES, "chat_template_kwargs": TEMPLATE})["prompt"]
     if rendered != wanted.text:
-        raise EngineError(
-            "the serving engine renders the chat template differently; choose another base student"
-        )
+        raise EngineError("the serving engine renders the chat template differently; choose another base student")
     asked = {"content": wanted.text, "add_special": False, "parse_special": True}
     ids = _post(f"{url}/tokenize", asked)["tokens"]
     if ids != wanted.prompt:

@@ -11,12 +11,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.desk import context
+from bot.prompt import DEFERRAL
 from data.records import Answer, Exchange, Passage
 from data.text import is_deferral, is_evasion, is_repetitive, overlap, support, unsupported
 
-DEFERRAL = (
-    "I don't want to guess on this one, so I'm passing it to a colleague. They will read your message and reply here."
-)
 SHORTEST_WORDS = 5
 
 
@@ -26,12 +25,6 @@ class Rules:
 
     min_support: float
     deferral_share: float
-
-
-def context(exchange: Exchange, evidence: Sequence[Passage]) -> str:
-    """All the words an answer may rest on: the conversation and the evidence."""
-    said = [turn.text for turn in exchange.turns]
-    return "\n".join([exchange.subject, *said, *(f"{passage.title}\n{passage.text}" for passage in evidence)])
 
 
 def fault(answer: Answer, exchange: Exchange, seen: str, rules: Rules) -> str:
@@ -61,7 +54,10 @@ def _narrates(text: str) -> bool:
 
 
 def select(
-    answers: Iterable[Answer], exchanges: Sequence[Exchange], evidence: Mapping[str, Sequence[Passage]], rules: Rules
+    answers: Iterable[Answer],
+    exchanges: Sequence[Exchange],
+    evidence: Mapping[str, Sequence[Passage]],
+    rules: Rules,
 ) -> tuple[list[Answer], list[Answer]]:
     """The answers to teach (one an exchange, plus capped deferrals) and the rejected ones with reasons.
 
@@ -101,7 +97,12 @@ def worth(answer: Answer, exchange: Exchange, seen: str) -> float:
 
 def _deferral(answer: Answer) -> Answer:
     return answer.model_copy(
-        update={"text": DEFERRAL, "sample_id": f"{answer.sample_id}-defer", "finish": "stop", "reason": "deferral"}
+        update={
+            "text": DEFERRAL,
+            "sample_id": f"{answer.sample_id}-defer",
+            "finish": "stop",
+            "reason": "deferral",
+        }
     )
 
 

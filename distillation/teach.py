@@ -17,13 +17,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.launch import running
-
 from bot import prompt
 from bot.answering import answer_all
 from bot.config import Config
 from bot.desk import Desk, Evidence, gather, spread
 from bot.journal import Journal
+from bot.launch import running
 from data.records import Answer, Exchange, Source
 from data.workspace import Draft, Workspace, digest, manifest_of, write_rows
 from distillation.rows import TrainingRow

@@ -53,23 +53,15 @@ def base_name(student: str) -> str:
     """The base model's folder name and a fingerprint: other weights in that folder are another base."""
     folder = Path(student)
     if not (folder / "config.json").is_file():
-        raise NotFound(
-            f"{student} holds no Hugging Face model (config.json is missing); run `deskmate setup` first"
-        )
+        raise NotFound(f"{student} holds no Hugging Face model (config.json is missing); run `deskmate setup` first")
     sizes = {path.name: path.stat().st_size for path in sorted(folder.glob("*.safetensors"))}
     return f"{folder.resolve().name}@{digest([(folder / 'config.json').read_text(), sizes])}"
 
 
-def _run(
-    corpus: Path, student: str, settings: Training, folder: Path
-) -> tuple[dict[str, float], list[dict[str, Any]]]:
+def _run(corpus: Path, student: str, settings: Training, folder: Path) -> tuple[dict[str, float], list[dict[str, Any]]]:
     tokenizer = AutoTokenizer.from_pretrained(student)
-    examples, dropped = encode_all(
-        tokenizer, read_rows(corpus / "rows.parquet", TrainingRow), settings.max_length
-    )
-    held_out, _ = encode_all(
-        tokenizer, read_rows(corpus / "validation.parquet", TrainingRow), settings.max_length
-    )
+    examples, dropped = encode_all(tokenizer, read_rows(corpus / "rows.parquet", TrainingRow), settings.max_length)
+    held_out, _ = encode_all(tokenizer, read_rows(corpus / "validation.parquet", TrainingRow), settings.max_length)
     if not examples or not held_out:
         which = "validation" if examples else "training"
         raise BadInput(
@@ -104,13 +96,9 @@ def build_trainer(
     transformers_logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(student, dtype=pick_dtype(settings.dtype))
     if any(getattr(model.config, name, None) for name in SCALED):
-        raise ConfigError(
-            f"{student} scales its output scores, which training does not handle; choose another student"
-        )
+        raise ConfigError(f"{student} scales its output scores, which training does not handle; choose another student")
     model.config.use_cache = False
-    lora = LoraConfig(
-        r=settings.rank, lora_alpha=2 * settings.rank, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
+    lora = LoraConfig(r=settings.rank, lora_alpha=2 * settings.rank, target_modules="all-linear", task_type="CAUSAL_LM")
     model = get_peft_model(model, lora)
     arguments = _arguments(settings, folder / ".checkpoints", accumulation)
     groups = bucket([len(example.ids) for example in examples], settings.batch_tokens, settings.seed)
@@ -145,9 +133,7 @@ def _fit(trainer: AnswerTrainer, folder: Path) -> list[dict[str, Any]]:
     newest = newest_checkpoint(folder)
     if newest is not None:
         state = json.loads((newest / "trainer_state.json").read_text())
-        total = math.ceil(
-            trainer.args.num_train_epochs * steps_per_epoch(trainer.batches.groups, trainer.args)
-        )
+        total = math.ceil(trainer.args.num_train_epochs * steps_per_epoch(trainer.batches.groups, trainer.args))
         if state["global_step"] >= total:
             return list(state["log_history"])
     trainer.train(resume_from_checkpoint=str(newest) if newest else None)

@@ -94,9 +94,7 @@ class AnswerTrainer(Trainer):  # type: ignore[misc]
         with torch.no_grad():
             for inputs in self._loader(self.held_out, self.held_out_batches):
                 prepared = self._prepare_inputs(inputs)
-                total += float(
-                    self.compute_loss(self.model, prepared, False, self.held_out_batches.answer_tokens)
-                )
+                total += float(self.compute_loss(self.model, prepared, False, self.held_out_batches.answer_tokens))
         metrics = {f"{metric_key_prefix}_loss": total}
         self.log(dict(metrics))
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)

@@ -62,9 +62,7 @@ def _column(cases: Sequence[Case], system: System, name: str) -> list[float]:
 
 def _bar(name: str, rule: str, numbers: str, found: Interval | None, target: float, tickets: int) -> Bar:
     if found is None:
-        return Bar(
-            name=name, rule=rule, numbers=numbers, estimate=None, target=target, passed=False, sure=False
-        )
+        return Bar(name=name, rule=rule, numbers=numbers, estimate=None, target=target, passed=False, sure=False)
     more = more_needed(found, target, tickets)
     return Bar(
         name=name, rule=rule, numbers=numbers, estimate=found, target=target, passed=found.estimate >= target,
@@ -157,9 +155,7 @@ def decide(bars: Sequence[Bar], tickets: int) -> Outlook:
         return Outlook("more", f"{sentence} {about} more reviewed tickets would settle it.", open_)
     if failed:
         return Outlook("hold", f"Hold. {_names(failed).capitalize()} could not be measured.", wrong)
-    return Outlook(
-        "ship", "Ship. The student clears every bar.", tuple(f"{bar.name}: {bar.numbers}" for bar in bars)
-    )
+    return Outlook("ship", "Ship. The student clears every bar.", tuple(f"{bar.name}: {bar.numbers}" for bar in bars))
 
 
 def _names(bars: Sequence[Bar]) -> str:

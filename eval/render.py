@@ -101,11 +101,7 @@ def seconds(value: float | None) -> str:
 
 
 def _share(found: Interval | None) -> str:
-    return (
-        DASH
-        if found is None
-        else f"{percent(found.estimate)} ({found.low * 100:.0f} to {found.high * 100:.0f})"
-    )
+    return DASH if found is None else f"{percent(found.estimate)} ({found.low * 100:.0f} to {found.high * 100:.0f})"
 
 
 def comparison(report: EvalReport) -> list[Line]:
@@ -205,8 +201,7 @@ def _fallback_chart(report: EvalReport) -> Markup | None:
         return None
     points = [(point.share, point.quality) for point in report.curve]
     spoken = "Quality when the student answers only what it is sure of: " + "; ".join(
-        f"{percent(share)} answered by the student, quality {percent(quality)}"
-        for share, quality in points[::4]
+        f"{percent(share)} answered by the student, quality {percent(quality)}" for share, quality in points[::4]
     )
     return curve(points, ("share of replies the student gives itself",), spoken, COLOURS["student"])
 

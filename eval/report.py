@@ -171,9 +171,6 @@ def _curve(cases: Sequence[Case], points: int = 21) -> tuple[CurvePoint, ...]:
     for kept in steps:
         threshold = ranked[kept - 1] if kept else 1.0
         chosen = [kept > 0 and value >= threshold for value in confidence]
-        mixed = [
-            case.metric("student" if c else "teacher", "quality")
-            for case, c in zip(cases, chosen, strict=True)
-        ]
+        mixed = [case.metric("student" if c else "teacher", "quality") for case, c in zip(cases, chosen, strict=True)]
         curve.append(CurvePoint(threshold=threshold, share=sum(chosen) / len(cases), quality=fmean(mixed)))
     return tuple(curve)

@@ -20,8 +20,9 @@ from bot.engine import Engine
 from bot.journal import Journal
 from bot.launch import choose, running, start
 from bot.weights import resolve
-from data.records import Answer, Exchange
+from data.records import Exchange
 from data.workspace import Workspace, manifest_of, write_rows
+from eval.calibration import Judged, calibration
 from eval.costs import Machine, TeachCost
 from eval.evaluate import RunFacts, build_report
 
@@ -59,9 +60,7 @@ async def evaluate(workspace: Workspace, config: Config) -> Path:
         extra = desk.part("validation") if system.name == "student" else []
         await _answer(workspace, config, system, desk, heldout, extra, journal)
     judged = {exchange.id for exchange in heldout}
-    write_rows(
-        draft.path / "validation.parquet", [a for a in journal.answers if a.exchange_id not in judged], Answer
-    )
+    write_rows(draft.path / "calibration.parquet", calibration(desk, journal.answers), Judged)
     facts = _facts(workspace, config, contestants, inputs)
     answers = [answer for answer in journal.answers if answer.exchange_id in judged]
     return build_report(workspace, draft, heldout, desk.evidence, answers, facts, config.evaluation)
@@ -80,13 +79,12 @@ async def _answer(
     validation: Sequence[Exchange], journal: Journal,
 ) -> None:  # fmt: skip
     jobs: list[Job] = [
-        desk.job(exchange, system.name, max_tokens=config.evaluation.max_tokens)
-        for exchange in [*heldout, *validation]
+        desk.job(exchange, system.name, max_tokens=config.evaluation.max_tokens) for exchange in [*heldout, *validation]
     ]
     async with _served(workspace, system) as engine:
         await answer_all(
             engine, jobs, model=system.id, parallel=1, sink=journal.add, label=f"{system.name} answers",
-            done={answer.sample_id for answer in journal.answers},
+            done={answer.sample_id for answer in journal.answers}, hold=config.serving.hold_tokens,
         )  # fmt: skip
 
 
@@ -116,9 +114,7 @@ def _size(workspace: Workspace, system: System) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def _facts(
-    workspace: Workspace, config: Config, systems: Sequence[System], inputs: dict[str, str]
-) -> RunFacts:
+def _facts(workspace: Workspace, config: Config, systems: Sequence[System], inputs: dict[str, str]) -> RunFacts:
     corpus = workspace.find("corpus", manifest_of(workspace.latest("student")).inputs["corpus"])
     counts = manifest_of(corpus).counts
     seconds = counts["teacher_seconds"] / max(1, config.teacher.parallel)

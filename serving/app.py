@@ -105,9 +105,7 @@ async def _invalid(_: Request, error: Any) -> Response:
 async def _http(request: Request, error: Any) -> Response:
     if error.status_code == 404:
         return _answer(NotFound(f"nothing at {request.url.path}; the chat page is at /, the API at /v1"))
-    body = {
-        "error": {"message": str(error.detail), "type": "invalid_request_error", "param": None, "code": None}
-    }
+    body = {"error": {"message": str(error.detail), "type": "invalid_request_error", "param": None, "code": None}}
     return JSONResponse(body, status_code=error.status_code, headers=error.headers)
 
 

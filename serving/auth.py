@@ -46,9 +46,7 @@ def open_keys(path: Path, *, chat_needed: bool) -> tuple[Keys, dict[str, str]]:
     hashes: dict[str, list[str]] = {}
     if path.is_file():
         try:
-            hashes = {
-                str(scope): [str(key) for key in keys] for scope, keys in json.loads(path.read_text()).items()
-            }
+            hashes = {str(scope): [str(key) for key in keys] for scope, keys in json.loads(path.read_text()).items()}
         except (OSError, ValueError, AttributeError, TypeError) as error:
             raise BadInput(f"{path} is damaged; delete it and new keys are made at the next start") from error
     made = {scope: secrets.token_urlsafe(32) for scope in ("ops", "chat") if not hashes.get(scope)}

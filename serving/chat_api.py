@@ -49,9 +49,7 @@ async def turns(body: TurnBody, request: Request) -> Response:
     state = _state(request)
     if not body.text.strip():
         raise BadInput("the message is empty; write something")
-    incoming = Incoming(
-        text=body.text.strip(), channel="chat", conversation=body.conversation, turn=body.turn
-    )
+    incoming = Incoming(text=body.text.strip(), channel="chat", conversation=body.conversation, turn=body.turn)
     talk = await begin(state, incoming)
     events = talk.events()
     if talk.begun.reply:
@@ -102,9 +100,7 @@ def _lines(talk: Talk, event: Event) -> list[str]:
 
 async def _replay(talk: Talk, reply: Saved) -> AsyncGenerator[str]:
     """A reply that was given before, to a client that did not get all of it."""
-    route: Route = (
-        "teacher" if reply.route == "teacher" else "student" if reply.route == "student" else "human"
-    )
+    route: Route = "teacher" if reply.route == "teacher" else "student" if reply.route == "student" else "human"
     yield _event("route", _about(talk, route, reply.reason) | {"release": reply.release, "turn": reply.id})
     yield _event("delta", {"text": reply.text})
     if reply.finish == "handoff":

@@ -19,9 +19,7 @@ class TooLargeError(DeskmateError):
 class BodyLimit:
     """A body that says it is too large is refused with `answer`; one that lies about it is cut off while read."""
 
-    def __init__(
-        self, app: ASGIApp, answer: Callable[[DeskmateError], Response], most: int = MOST_BYTES
-    ) -> None:
+    def __init__(self, app: ASGIApp, answer: Callable[[DeskmateError], Response], most: int = MOST_BYTES) -> None:
         self._app = app
         self._answer = answer
         self._most = most

@@ -1,7 +1,7 @@
 """From a workspace to a running gateway and back down, in an order that loses nothing.
 
-    bind the port ─▶ load the live release ─▶ ready; the teacher loads beside it and joins when it is up
-    SIGTERM ─▶ /readyz says 503, no new work ─▶ last replies end ─▶ close sockets ─▶ stop engines ─▶ exit
+bind the port ─▶ load the live release ─▶ ready; the teacher loads beside it and joins when it is up
+SIGTERM ─▶ /readyz says 503, no new work ─▶ last replies end ─▶ close sockets ─▶ stop engines ─▶ exit
 """
 
 from __future__ import annotations
@@ -127,7 +127,11 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
     try:
         for number in chosen:
             loop.add_signal_handler(number, stop.set)
-    except (RuntimeError, ValueError, NotImplementedError):  # not in the main thread: whoever started us stops us
+    except (
+        RuntimeError,
+        ValueError,
+        NotImplementedError,
+    ):  # not in the main thread: whoever started us stops us
         chosen = ()
     try:
         yield
@@ -166,7 +170,10 @@ def _announce(state: Deployment, listening: socket.socket) -> None:
     assert live is not None
     teacher = "the teacher is loading" if state.teacher else "without a teacher"
     where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    print(f"Deskmate is ready: {where}  ({live.release.id}, generation {live.generation}; {teacher})", flush=True)
+    print(
+        f"Deskmate is ready: {where}  ({live.release.id}, generation {live.generation}; {teacher})",
+        flush=True,
+    )
 
 
 def _log_to_stderr() -> None:

@@ -40,9 +40,7 @@ class EventStream(Response):
         pump, gone = asyncio.ensure_future(self._pump(send)), asyncio.ensure_future(_gone(receive))
         try:
             while not (pump.done() or gone.done()):
-                await asyncio.wait(
-                    {pump, gone}, timeout=KEEP_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                )
+                await asyncio.wait({pump, gone}, timeout=KEEP_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 if not pump.done() and time.monotonic() - self._last >= KEEP_ALIVE_SECONDS:
                     await send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
         finally:

@@ -114,9 +114,7 @@ class Swap:
             now = await self._writer.write(store.read_alias)
             generation = now.generation if now else 0
             if expected is not None and expected != generation:
-                raise Conflict(
-                    f"live is at generation {generation}, not {expected}; look at it again, then promote"
-                )
+                raise Conflict(f"live is at generation {generation}, not {expected}; look at it again, then promote")
             if now and self.live and now.release == name == self.live.release.id:
                 return now
             return await self._swap(name, lambda: self._flip(name, generation, who))
@@ -212,9 +210,7 @@ class Swap:
     def _release(self, name: str) -> Release:
         release = releases.load(self._workspace, name) if name else releases.latest(self._workspace)
         if release.prompt_version != prompt.VERSION:
-            raise BadInput(
-                f"{release.id} was made with another prompt; run `deskmate train` to `release create` again"
-            )
+            raise BadInput(f"{release.id} was made with another prompt; run `deskmate train` to `release create` again")
         return release
 
     async def _load(self, release: Release) -> Stage:

@@ -22,9 +22,7 @@ class Upstream:
     seconds.
     """
 
-    def __init__(
-        self, name: str, start: Callable[[], Awaitable[Running]], *, parallel: int, patience: float
-    ) -> None:
+    def __init__(self, name: str, start: Callable[[], Awaitable[Running]], *, parallel: int, patience: float) -> None:
         self.name = name
         self._start = start
         self._parallel = parallel

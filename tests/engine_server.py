@@ -113,8 +113,7 @@ class EngineServer:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         line, *fields = head.split("\r\n")
         headers = {
-            name.lower(): value.strip()
-            for name, _, value in (field.partition(":") for field in fields if field)
+            name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields if field)
         }
         content = await reader.readexactly(int(headers.get("content-length", 0)))
         path = line.split()[1]

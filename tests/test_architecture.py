@@ -14,7 +14,16 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bot", "distillation", "serving", "eval", "data")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-HEAVY = {"torch", "transformers", "vllm", "sentence_transformers", "datasets", "openai", "sqlalchemy", "fastapi"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "vllm",
+    "sentence_transformers",
+    "datasets",
+    "openai",
+    "sqlalchemy",
+    "fastapi",
+}
 
 
 def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -24,7 +33,10 @@ def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 def test_layers_hold() -> None:
     done = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout
 

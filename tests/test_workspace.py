@@ -117,9 +117,7 @@ def test_killed_between_manifest_and_rename(tmp_path: Path) -> None:
     assert made.is_dir()
 
 
-def test_a_full_disk_keeps_the_old_file_and_leaves_no_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_keeps_the_old_file_and_leaves_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.txt"
     write_bytes(path, b"old")
 

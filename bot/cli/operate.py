@@ -40,7 +40,7 @@ def promote(release: str, config: ConfigFile = None, settings: Settings = None) 
     from bot.cli.release import promote_release
 
     values, workspace = opened(config, settings)
-    typer.echo(promote_release(workspace, values, release))
+    typer.echo(promote_release(workspace, release))
 
 
 @release_app.command()
@@ -49,7 +49,7 @@ def rollback(config: ConfigFile = None, settings: Settings = None) -> None:
     from bot.cli.release import rollback_release
 
     values, workspace = opened(config, settings)
-    typer.echo(rollback_release(workspace, values))
+    typer.echo(rollback_release(workspace))
 
 
 def serve(config: ConfigFile = None, settings: Settings = None) -> None:

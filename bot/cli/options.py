@@ -11,10 +11,12 @@ from bot.config import Config, load
 from data.workspace import Workspace
 
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", "-c", help="A deskmate.toml; without it ./deskmate.toml, if there is one.")
+    Path | None,
+    typer.Option("--config", "-c", help="A deskmate.toml; without it ./deskmate.toml, if there is one."),
 ]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", "-s", help="Override one key: --set training.epochs=2 (repeatable).")
+    list[str] | None,
+    typer.Option("--set", "-s", help="Override one key: --set training.epochs=2 (repeatable)."),
 ]
 
 

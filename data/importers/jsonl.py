@@ -16,9 +16,7 @@ def ticket(row: dict[str, Any]) -> Ticket:
     name = str(row.get("id") or "").strip()
     if not name:
         raise ValueError("id: missing")
-    messages = tuple(
-        _message(message, f"{name}-m{number}") for number, message in enumerate(row["messages"], 1)
-    )
+    messages = tuple(_message(message, f"{name}-m{number}") for number, message in enumerate(row["messages"], 1))
     created = instant(row.get("created")) or min((m.created for m in messages if m.created), default=None)
     if created is None:
         raise ValueError("created: missing on the ticket and on every message; the split goes by time")

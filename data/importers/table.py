@@ -67,11 +67,7 @@ def header(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
     missing = [name for name in NEEDED if name not in found]
     absent = [column for column in found.values() if column not in names]
     if missing or absent:
-        what = (
-            f"no column called {absent[0]}"
-            if absent
-            else f"cannot tell which column holds {', '.join(missing)}"
-        )
+        what = f"no column called {absent[0]}" if absent else f"cannot tell which column holds {', '.join(missing)}"
         seen = ", ".join(name[:30] for name in names[:12])
         raise BadInput(f'{path}: {what} (it has: {seen}); set desk.columns, e.g. {{question = "Body", …}}')
     return found

@@ -24,9 +24,7 @@ async def engine(engine_server: EngineServer) -> AsyncIterator[Engine]:
     await client.close()
 
 
-async def test_tokens_with_logprob_and_margin_then_one_finish(
-    engine: Engine, engine_server: EngineServer
-) -> None:
+async def test_tokens_with_logprob_and_margin_then_one_finish(engine: Engine, engine_server: EngineServer) -> None:
     engine_server.queue(Script("Descale it first.", logprobs=[-0.5, -0.25, -0.125], margins=[1.0, 2.0, 4.0]))
     events = [event async for event in engine.stream(ASK, max_tokens=20, seed=5)]
     assert events == [

@@ -98,9 +98,7 @@ async def test_a_server_starts_answers_and_ends(stand_in: None, gguf: Path, tmp_
     assert gone(server.pid)
 
 
-async def test_two_servers_side_by_side_have_ports_of_their_own(
-    stand_in: None, gguf: Path, tmp_path: Path
-) -> None:
+async def test_two_servers_side_by_side_have_ports_of_their_own(stand_in: None, gguf: Path, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     async with running(STUDENT, workspace, path=gguf) as one, running(STUDENT, workspace, path=gguf) as two:
         assert one.url != two.url
@@ -172,9 +170,7 @@ asyncio.run(main())
 """
 
 
-async def test_missing_files_are_named_before_anything_starts(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_missing_files_are_named_before_anything_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(launch, "find_spec", lambda _: object())
     workspace, empty = Workspace(tmp_path), tmp_path / "empty"
     empty.mkdir()

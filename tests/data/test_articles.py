@@ -14,9 +14,7 @@ from data.wiki import wiki_to_text
 
 def test_markdown_folder(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "returns.md").write_text(
-        "# Returns\n\nYou have 30 days.\n\n## Label\n\nIt costs £3.50.\n"
-    )
+    (tmp_path / "sub" / "returns.md").write_text("# Returns\n\nYou have 30 days.\n\n## Label\n\nIt costs £3.50.\n")
     (tmp_path / "front.md").write_text("---\ntitle: 'Front'\nurl: https://example.org/f\n---\nText here.\n")
     (tmp_path / "bad.md").write_bytes(b"\xff\xfe\xff")
     found, rejected = load_articles(tmp_path)
@@ -89,10 +87,7 @@ def test_wiki(wiki: str, text: str) -> None:
 
 def test_chunks_keep_to_their_size_and_lose_no_word() -> None:
     body = (
-        "\n\n".join(" ".join(f"w{p}x{n}" for n in range(50)) for p in range(7))
-        + "\n\n"
-        + "long " * 400
-        + ". End here."
+        "\n\n".join(" ".join(f"w{p}x{n}" for n in range(50)) for p in range(7)) + "\n\n" + "long " * 400 + ". End here."
     )
     passages = chunks(Article(id="a", title="T", text=body), words=120)
     assert all(len(p.text.split()) <= 120 + 25 for p in passages)

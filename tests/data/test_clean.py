@@ -25,9 +25,7 @@ def test_nested_list_is_indented() -> None:
 
 
 def test_shortened_link_text_becomes_the_address() -> None:
-    assert html_to_text('<a href="https://example.org/long/path">https://example.org/lo…</a>').endswith(
-        "/long/path"
-    )
+    assert html_to_text('<a href="https://example.org/long/path">https://example.org/lo…</a>').endswith("/long/path")
 
 
 @pytest.mark.parametrize("plain", ["if a < b then c > d", "write to <ann@example.com> now", "1 &lt; 2"])
@@ -71,9 +69,7 @@ def test_signature_goes_but_a_dashed_line_far_up_stays() -> None:
 
 
 def test_forum_quote_goes_with_its_said_line() -> None:
-    html = (
-        "<em><p>ann <a href='#a'>said</a></p></em> <blockquote>old words</blockquote><p>My answer here.</p>"
-    )
+    html = "<em><p>ann <a href='#a'>said</a></p></em> <blockquote>old words</blockquote><p>My answer here.</p>"
     assert strip_quotes(html_to_text(html)) == "My answer here."
 
 

@@ -106,9 +106,7 @@ def test_on_a_forum_the_preferred_helper_is_gold() -> None:
 
 
 def test_missing_first_message_and_agent_acting_for_a_customer() -> None:
-    assert (
-        cut(ticket(said("agent", "Customer called: it hums and does not turn."), said("agent", REPLY))) == []
-    )
+    assert cut(ticket(said("agent", "Customer called: it hums and does not turn."), said("agent", REPLY))) == []
     (exchange,) = cut(
         ticket(
             said("agent", "We noticed your parcel is late."),
@@ -130,9 +128,7 @@ def test_missing_first_message_and_agent_acting_for_a_customer() -> None:
     ],
 )
 def test_automatic_replies_are_no_turns(auto: str) -> None:
-    talk = ticket(
-        said("customer", "It hums."), said("agent", auto), said("agent", REPLY), said("customer", auto)
-    )
+    talk = ticket(said("customer", "It hums."), said("agent", auto), said("agent", REPLY), said("customer", auto))
     (exchange,) = cut(talk)
     assert exchange.human_reply == REPLY
     assert exchange.reaction == "none"

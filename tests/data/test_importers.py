@@ -54,16 +54,12 @@ def split(path: Path, columns: dict[str, str] | None = None) -> tuple[list[Ticke
 
 
 def write(path: Path, *rows: object) -> Path:
-    path.write_text(
-        "\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows), encoding="utf-8"
-    )
+    path.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows), encoding="utf-8")
     return path
 
 
 def test_own_shape_with_missing_ids_dates_and_unknown_keys(tmp_path: Path) -> None:
-    tickets, rejected = split(
-        write(tmp_path / "x.jsonl", own(12, priority="high", satisfaction=5, status=None))
-    )
+    tickets, rejected = split(write(tmp_path / "x.jsonl", own(12, priority="high", satisfaction=5, status=None)))
     assert not rejected
     assert tickets[0].id == "12"
     assert tickets[0].satisfaction == "5"
@@ -128,9 +124,7 @@ def test_truncated_gzip_keeps_what_came_before(tmp_path: Path) -> None:
 
 def test_a_line_far_too_long_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("data.importers.lines.LONGEST", 1000)
-    tickets, rejected = split(
-        write(tmp_path / "x.jsonl", own("A"), json.dumps(own("B", subject="y" * 5000)), own("C"))
-    )
+    tickets, rejected = split(write(tmp_path / "x.jsonl", own("A"), json.dumps(own("B", subject="y" * 5000)), own("C")))
     assert [t.id for t in tickets] == ["A", "C"]
     assert (rejected[0].line, rejected[0].reason) == (2, "the line is longer than 8 MB")
 

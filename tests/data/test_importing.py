@@ -71,9 +71,7 @@ def test_everything_is_there_and_nothing_that_must_not_be(desk: Path) -> None:
     everything = "".join(record.model_dump_json() for record in [*exchanges, *passages])
     assert "SECRET" not in everything
     assert "ann1@" not in everything
-    assert (
-        "help@example.com" in read_rows(made / "articles.parquet", Article)[0].text
-    )  # the desk's own address stays
+    assert "help@example.com" in read_rows(made / "articles.parquet", Article)[0].text  # the desk's own address stays
     rejected = read_rows(made / "rejected.parquet", Rejected)
     assert [(bad.line, bad.reason[:13]) for bad in rejected] == [(13, "not JSON (Exp"), (14, "ticket A03 ag")]
 

@@ -34,13 +34,7 @@ def test_newest_are_held_out_and_later_than_all_training() -> None:
     parts = divide([exchange(day) for day in (5, 1, 9, 3, 7, 2, 8, 4, 6, 0)], heldout=3, validation=2)
     by = {s: [e.created for e in parts.exchanges if e.split == s] for s in ("train", "validation", "heldout")}
     assert [len(by[s]) for s in ("train", "validation", "heldout")] == [5, 2, 3]
-    assert (
-        max(by["train"])
-        < min(by["validation"])
-        < max(by["validation"])
-        < min(by["heldout"])
-        == parts.first_heldout
-    )
+    assert max(by["train"]) < min(by["validation"]) < max(by["validation"]) < min(by["heldout"]) == parts.first_heldout
 
 
 def test_tickets_are_never_torn_and_equal_dates_stay_together() -> None:
@@ -70,9 +64,7 @@ def test_near_duplicates_of_heldout_leave_training_and_are_named() -> None:
 def test_other_questions_are_no_near_duplicates() -> None:
     half = " ".join(WORDS.split()[:8]) + " and now something else entirely is going on here"
     assert near_duplicates([exchange(0, question=half)], [exchange(1, question=WORDS)]) == {}
-    assert near_duplicates([exchange(0, question="Hi")], [exchange(1, question="hi!")]) == {
-        "T000-1": "T001-1"
-    }
+    assert near_duplicates([exchange(0, question="Hi")], [exchange(1, question="hi!")]) == {"T000-1": "T001-1"}
 
 
 def test_limit_prefers_good_own_fitting_then_newest() -> None:

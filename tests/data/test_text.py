@@ -113,9 +113,7 @@ def test_handing_over_is_a_deferral_unless_it_closes_an_answer() -> None:
 def test_repetition() -> None:
     assert text.is_repetitive("Press the button. Wait. " + "Press the button again. " * 3)
     assert text.is_repetitive("the red light and the red light and " * 4)
-    assert not text.is_repetitive(
-        "Empty the hopper, brush both burrs, dry them with a cloth and click them back in."
-    )
+    assert not text.is_repetitive("Empty the hopper, brush both burrs, dry them with a cloth and click them back in.")
 
 
 def test_overlap_support_and_bigrams() -> None:

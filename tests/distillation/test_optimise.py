@@ -39,12 +39,8 @@ def test_served_model_scores_like_the_trained_one(base: Path, student: Path) -> 
     assert parity["prefixes"] >= 8
     assert parity["top1_agreement"] >= 0.75
     assert parity["mean_logprob_difference"] < 0.05
-    assert {"model.gguf", "parity.json", "README.md", "manifest.json"} == {
-        path.name for path in made.iterdir()
-    }
-    assert (
-        optimise(Workspace(student.parent.parent), student, str(base), Optimise(quantisation="F16")) == made
-    )
+    assert {"model.gguf", "parity.json", "README.md", "manifest.json"} == {path.name for path in made.iterdir()}
+    assert optimise(Workspace(student.parent.parent), student, str(base), Optimise(quantisation="F16")) == made
 
 
 def test_kill_between_files_goes_on(base: Path, student: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,12 +99,7 @@ def test_permute_pairs_what_was_halves(heads: int, size: int) -> None:
     from distillation.gguf_file import permute
 
     half = size // heads // 2
-    order = [
-        head * 2 * half + part * half + place
-        for head in range(heads)
-        for place in range(half)
-        for part in (0, 1)
-    ]
+    order = [head * 2 * half + part * half + place for head in range(heads) for place in range(half) for part in (0, 1)]
     assert permute(np.arange(size)[:, None], heads)[:, 0].tolist() == order
 
 

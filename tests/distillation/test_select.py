@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.desk import context
+from bot.prompt import DEFERRAL
 from data.records import Answer, Exchange, Passage, Turn
-from distillation.select import DEFERRAL, Rules, context, fault, reasons, select
+from distillation.select import Rules, fault, reasons, select
 
 EXCHANGE = Exchange(
     id="t1-1", ticket_id="t1", subject="Return label", product="shop", topic="returns",
@@ -15,7 +17,9 @@ EXCHANGE = Exchange(
 )  # fmt: skip
 EVIDENCE = [
     Passage(
-        id="a", kind="article", title="Return an item",
+        id="a",
+        kind="article",
+        title="Return an item",
         text="Start in My orders > Return an item within 30 days. The return label costs £3.50.",
     )  # fmt: skip
 ]
@@ -38,7 +42,11 @@ def answer(text: str, source: str = "hindsight", **changes: object) -> Answer:
         (GOOD.replace("3.50", "9.99"), {}, "not in the evidence"),
         (GOOD.replace("30", "60"), {}, "not in the evidence"),
         ("The customer wants to know the price of the return label, which costs £3.50.", {}, "narrates"),
-        ("Bananas grow wonderfully beneath purple mountains while elephants juggle quietly.", {}, "little support"),
+        (
+            "Bananas grow wonderfully beneath purple mountains while elephants juggle quietly.",
+            {},
+            "little support",
+        ),
         (GOOD, {}, ""),
     ],
 )

@@ -32,9 +32,7 @@ def examples(model: Path, count: int = 8) -> list[Example]:
     return encode_all(AutoTokenizer.from_pretrained(model), rows(count), 1000)[0]
 
 
-def trainer(
-    model: Path, folder: Path, chosen: list[Example], tokens: int = 4000, accumulation: int = 1
-) -> Any:
+def trainer(model: Path, folder: Path, chosen: list[Example], tokens: int = 4000, accumulation: int = 1) -> Any:
     from distillation.train import build_trainer
 
     settings = SETTINGS.model_copy(update={"batch_tokens": tokens})
@@ -58,9 +56,7 @@ def test_loss_is_shifted_by_one_weighted_and_free_of_padding(model: Path, tmp_pa
     chosen = [replace(example, weight=0.5 + number) for number, example in enumerate(examples(model))]
     wanted = plain_loss(trainer(model, tmp_path, chosen), chosen)
     for tokens in (1, 400, 4000):  # a row at a time, buckets, one padded batch
-        assert trainer(model, tmp_path, chosen, tokens).evaluate()["eval_loss"] == pytest.approx(
-            wanted, rel=1e-5
-        )
+        assert trainer(model, tmp_path, chosen, tokens).evaluate()["eval_loss"] == pytest.approx(wanted, rel=1e-5)
 
 
 def test_training_and_held_out_loss_are_one_path(model: Path, tmp_path: Path) -> None:
@@ -104,9 +100,7 @@ def test_adapters_sit_on_every_linear_layer_and_learn(model: Path, tmp_path: Pat
     before = {name: weight.clone() for name, weight in made.model.named_parameters() if "lora_B" in name}
     assert adapted == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
     made.train()
-    assert all(
-        not weight.equal(before[name]) for name, weight in made.model.named_parameters() if name in before
-    )
+    assert all(not weight.equal(before[name]) for name, weight in made.model.named_parameters() if name in before)
 
 
 def test_nothing_to_learn_aborts(model: Path, tmp_path: Path) -> None:

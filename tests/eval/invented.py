@@ -62,9 +62,7 @@ def exchanges() -> list[Exchange]:
 def evidence() -> dict[str, list[Passage]]:
     """Everything that the human said, as an article; nothing for the tenth, so that its evidence is weak."""
     return {
-        f"x{place}": [
-            Passage(id=f"p{place}", kind="article", title=subject, text=f"{reply} More in the guide.")
-        ]
+        f"x{place}": [Passage(id=f"p{place}", kind="article", title=subject, text=f"{reply} More in the guide.")]
         for place, (_, subject, _, reply) in enumerate(ROWS)
         if place != 9
     }
@@ -91,9 +89,7 @@ def answers() -> list[Answer]:
 
 
 def facts() -> RunFacts:
-    small = Machine(
-        model="SmolLM2 135M", euros_per_hour=0.08, memory_bytes=310 << 20, disk_bytes=145 << 20, parallel=4
-    )
+    small = Machine(model="SmolLM2 135M", euros_per_hour=0.08, memory_bytes=310 << 20, disk_bytes=145 << 20, parallel=4)
     return RunFacts(
         desk="Kettlewick",
         machines={

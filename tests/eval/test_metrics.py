@@ -8,9 +8,7 @@ CONTEXT = "Pause for up to 12 weeks in Account > Beans Club."
 
 
 def test_a_good_reply() -> None:
-    found = measure(
-        "You can pause for up to 12 weeks.", "How long?", CONTEXT, teacher="Up to 12 weeks.", human=None
-    )
+    found = measure("You can pause for up to 12 weeks.", "How long?", CONTEXT, teacher="Up to 12 weeks.", human=None)
     assert found["fidelity"] == 1.0
     assert found["evasion"] == found["unsupported"] == 0
     assert found["grounding"] is not None

@@ -103,9 +103,7 @@ def test_nothing_to_compare_is_said_in_one_line() -> None:
 
 def bar(*, passed: bool, sure: bool, more: int = 0) -> Bar:
     found = Interval(estimate=1, low=0, high=2, n=40)
-    return Bar(
-        name="Speed", rule="", numbers="so", estimate=found, target=1, passed=passed, sure=sure, more=more
-    )
+    return Bar(name="Speed", rule="", numbers="so", estimate=found, target=1, passed=passed, sure=sure, more=more)
 
 
 @pytest.mark.parametrize(

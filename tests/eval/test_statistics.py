@@ -61,8 +61,6 @@ def test_mcnemar() -> None:
 
 def test_how_many_more_tickets() -> None:
     assert more_needed(Interval(estimate=0.95, low=0.9, high=1, n=50), 0.9, 50) == 0
-    assert more_needed(Interval(estimate=0.95, low=0.85, high=1.05, n=50), 0.9, 50) == pytest.approx(
-        150, abs=10
-    )
+    assert more_needed(Interval(estimate=0.95, low=0.85, high=1.05, n=50), 0.9, 50) == pytest.approx(150, abs=10)
     assert more_needed(Interval(estimate=0.9, low=0.8, high=1.0, n=50), 0.9, 50) == 5_000
     assert more_needed(Interval(estimate=-0.1, low=-0.2, high=0.0, n=12), 0.0, 12) > 0

@@ -91,7 +91,13 @@ def test_what_is_stored_and_logged_is_redacted(
 
 
 def test_bad_turns_are_refused_in_one_line(desk: Desk) -> None:
-    for body in ({"text": ""}, {"text": "   "}, {"text": "x" * 9000}, {"text": "hi", "turn": "short"}, {"txt": "hi"}):
+    for body in (
+        {"text": ""},
+        {"text": "   "},
+        {"text": "x" * 9000},
+        {"text": "hi", "turn": "short"},
+        {"txt": "hi"},
+    ):
         reply = desk.client.post("/chat/turns", json=body)
         assert reply.status_code == 400
         assert "\n" not in reply.json()["error"]["message"]

@@ -33,9 +33,7 @@ def test_the_official_client_plain(client: openai.OpenAI) -> None:
 def test_the_official_client_streaming(client: openai.OpenAI) -> None:
     with client:
         options: Any = {"include_usage": True}
-        stream = client.chat.completions.create(
-            model="deskmate", messages=HELLO, stream=True, stream_options=options
-        )
+        stream = client.chat.completions.create(model="deskmate", messages=HELLO, stream=True, stream_options=options)
         found = list(stream)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in found if chunk.choices)
     assert text == SURE.text

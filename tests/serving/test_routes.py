@@ -11,7 +11,16 @@ from bot.router import BROKEN_OFF, HANDOFF, TEXTS
 from data.workspace import Workspace
 from tests.engine_server import FOREVER, Script
 from tests.serving.desk import (
-    SURE, TEACHER, UNSURE, Desk, ScriptedLauncher, config, content, make_release, running, text_of,
+    SURE,
+    TEACHER,
+    UNSURE,
+    Desk,
+    ScriptedLauncher,
+    config,
+    content,
+    make_release,
+    running,
+    text_of,
 )  # fmt: skip
 
 LONG = "one two three four five six seven eight nine ten"

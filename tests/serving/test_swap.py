@@ -86,9 +86,7 @@ def test_the_old_release_is_stopped_once_it_has_drained(desk: Desk, launcher: Sc
     assert [student.up for student in launcher.students] == [False, True]
 
 
-def test_a_release_that_does_not_load_changes_nothing(
-    desk: Desk, launcher: ScriptedLauncher, tmp_path: Path
-) -> None:
+def test_a_release_that_does_not_load_changes_nothing(desk: Desk, launcher: ScriptedLauncher, tmp_path: Path) -> None:
     launcher.broken.add("two")
     one = desk.ask().headers["x-release"]
     two = make_release(Workspace(tmp_path), "two").id
