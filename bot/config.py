@@ -29,8 +29,8 @@ class Desk(Section):
     columns: dict[str, str] = {}
     first_reply_only: bool = False
     heldout: int = 60
-    validation: int = 40
-    limit_train: int = 0
+    validation: int = 30
+    limit_train: int = 150
 
 
 class Model(Section):
@@ -47,16 +47,16 @@ class Model(Section):
 
 class Retrieval(Section):
     model: str = "starter-embeddings"
-    tickets: int = Field(2, ge=0)
+    tickets: int = Field(1, ge=0)
     articles: int = Field(1, ge=0)
     words: int = Field(60, ge=20, description="at most this many words of each passage are shown")
 
 
 class Teaching(Section):
-    limit: int = Field(48, ge=0, description="train exchanges the teacher answers; 0 is all")
+    limit: int = Field(24, ge=0, description="train exchanges the teacher answers; 0 is all")
     hindsight: bool = True
     human: bool = True
-    max_tokens: int = 160
+    max_tokens: int = 140
     temperature: float = 0.3
     min_support: float = Field(0.5, ge=0, le=1, description="share of an answer's content words seen in its evidence")
     deferral_share: float = Field(0.1, ge=0, le=0.5, description="at most this share of the rows teach handing over")
@@ -64,9 +64,9 @@ class Teaching(Section):
 
 class Training(Section):
     rank: int = 32
-    epochs: float = 3.0
-    learning_rate: float = 3e-4
-    batch_tokens: int = 2048
+    epochs: float = 1.0
+    learning_rate: float = 5e-4
+    batch_tokens: int = 1400
     max_length: int = 1024
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     checkpoint_steps: int = 20
@@ -78,7 +78,7 @@ class Optimise(Section):
 
 
 class Evaluation(Section):
-    limit: int = Field(24, ge=1)
+    limit: int = Field(16, ge=1)
     max_tokens: int = 160
     resamples: int = 10_000
     seed: int = 7
@@ -112,7 +112,7 @@ class Config(Section):
 
 
 def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Config:
-    """The configuration. Without `path`, ./deskmate.toml if it exists. Raises ConfigError naming the key and a near one."""
+    """The configuration; without `path`, ./deskmate.toml if there is one. Raises ConfigError naming key and near key."""
     file = path or Path("deskmate.toml")
     values: dict[str, Any] = {}
     if path is not None or file.is_file():

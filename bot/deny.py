@@ -44,7 +44,8 @@ _ASKED = (
     r"[^.!?]{0,8}\b(?:to|with) (?:a |an |another |some |your |the )?" + _PERSON + r"\b",
     r"\b(?:speak|talk) (?:to|with) (?:an? )?(?:support |live |human )?agent\b",
     r"\b(?:human|real person|live agent)\b[^.!?]{0,12}\bplease", r"\bplease\b[^.!?]{0,12}\b(?:a human|real person)\b",
-    r"\b(?:want|need|get me|give me) " + _REAL + r"(?:human|person|agent)\b", r"is there " + _REAL + r"?(?:human|person)\b",
+    r"\b(?:want|need|get me|give me) " + _REAL + r"(?:human|person|agent)\b",
+    r"is there " + _REAL + r"?(?:human|person)\b",
     r"\b(?:want|need|get me|give me) a (?:human|person|manager)\b", r"not (?:a|another) (?:bot|robot|machine)\b",
 )  # fmt: skip
 

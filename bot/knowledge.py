@@ -97,7 +97,9 @@ def searchable(passage: Passage) -> str:
 
 def load_encoder(path: str) -> Any:
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     encoder = SentenceTransformer(path, device="cpu", local_files_only=Path(path).exists())
     encoder.max_seq_length = 128
     return encoder

@@ -29,6 +29,7 @@ DEFERRAL = (
 )
 CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]")
 TURN_WORDS = 120
+EARLIER_WORDS = 40
 QUESTION_WORDS = 16
 
 
@@ -46,7 +47,8 @@ def build(
     messages: list[ChatMessage] = [{"role": "system", "content": system}]
     for turn in turns[-5:]:
         role = "user" if turn.role == "customer" else "assistant"
-        messages.append({"role": role, "content": _cap(clean(turn.text), TURN_WORDS)})
+        words_shown = TURN_WORDS if turn is turns[-1] else EARLIER_WORDS
+        messages.append({"role": role, "content": _cap(clean(turn.text), words_shown)})
     if subject and len(messages) == 2:
         messages[1]["content"] = f"{clean(subject)}\n{messages[1]['content']}"
     if hindsight:
@@ -73,4 +75,4 @@ def _cap(text: str, words: int) -> str:
     return text if len(parts) <= words else "".join(parts[:words]).rstrip() + " …"
 
 
-VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, QUESTION_WORDS, "3"])
+VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, EARLIER_WORDS, QUESTION_WORDS, "4"])

@@ -30,8 +30,8 @@ class Rules:
 def fault(answer: Answer, exchange: Exchange, seen: str, rules: Rules) -> str:
     """Why an answer must not be taught, in a few words; empty when it may be."""
     text = answer.text
-    if answer.finish == "length":
-        return "cut off at the token limit"
+    if answer.finish == "length" or text.rstrip().endswith(("…", "...")):
+        return "cut off"
     if len(text.split()) < SHORTEST_WORDS:
         return "too short"
     if is_evasion(text, exchange.question):

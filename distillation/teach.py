@@ -13,6 +13,7 @@ Draws a corpus directory:
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,9 @@ from distillation.select import Rules, reasons, select
 SELECTION = "1"
 
 
+PREAMBLE = re.compile(r"^(?:sure|certainly|of course|here(?:'s| is))\b[^\n]{0,60}:\s*\n+", re.IGNORECASE)
+
+
 async def teach(workspace: Workspace, config: Config) -> Path:
     """Make, or go on making, the corpus of the newest imported desk; returns its folder."""
     tickets = workspace.latest("tickets")
@@ -45,7 +49,7 @@ async def teach(workspace: Workspace, config: Config) -> Path:
     desk = gather(workspace, tickets, config, ("train", "validation"))
     journal = Journal(draft.path / ".answers.jsonl")
     await _ask(workspace, config, desk, journal)
-    return _store(draft, desk, journal.answers, config)
+    return _store(draft, desk, [plain(answer) for answer in journal.answers], config)
 
 
 async def _ask(workspace: Workspace, config: Config, desk: Desk, journal: Journal) -> None:
@@ -63,6 +67,11 @@ async def _ask(workspace: Workspace, config: Config, desk: Desk, journal: Journa
             engine, jobs, model=config.teacher.name, parallel=config.teacher.parallel,
             sink=journal.add, label="teaching", done=done,
         )  # fmt: skip
+
+
+def plain(answer: Answer) -> Answer:
+    """The reply alone: without "Sure, here is the advice:" before it or quotation marks around it."""
+    return answer.model_copy(update={"text": PREAMBLE.sub("", answer.text).strip().strip('"')})
 
 
 def _human(exchange: Exchange, evidence: Evidence) -> Answer:

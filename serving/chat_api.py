@@ -122,7 +122,7 @@ def _source(passage: Passage) -> dict[str, str]:
 
 
 def _turn(saved: Saved) -> dict[str, Any]:
-    words = WORDS.get(saved.route, "") if saved.role == "bot" else ""  # type: ignore[call-overload]
+    words = WORDS.get(saved.route, "") if saved.role == "bot" else ""
     return {"id": saved.id, "role": saved.role, "text": saved.text, "route": saved.route, "reason": saved.reason,
             "words": words, "finish": saved.finish, "rating": saved.rating}  # fmt: skip
 

@@ -123,7 +123,7 @@ class _Server(uvicorn.Server):
 @contextlib.contextmanager
 def _signals(stop: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    chosen = (signal.SIGTERM, signal.SIGINT)
+    chosen: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
     try:
         for number in chosen:
             loop.add_signal_handler(number, stop.set)

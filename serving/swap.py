@@ -143,11 +143,16 @@ class Swap:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def drain(self, seconds: float) -> bool:
-        """Wait until no reply is being made; False when the deadline came first."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        while self.leases and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
-        return not self.leases
+        """Wait until no reply is being made, new ones being refused; False when the deadline came first."""
+        stages = [*self._retiring.values(), *([self.live] if self.live else [])]
+        try:
+            async with asyncio.timeout(seconds):
+                for stage in stages:
+                    while stage.leases:
+                        await stage.idle.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _follow_once(self) -> None:
         alias = await self._writer.write(store.read_alias)

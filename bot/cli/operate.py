@@ -39,7 +39,7 @@ def promote(release: str, config: ConfigFile = None, settings: Settings = None) 
     """Make a release live. A running server swaps without dropping a reply."""
     from bot.cli.release import promote_release
 
-    values, workspace = opened(config, settings)
+    _, workspace = opened(config, settings)
     typer.echo(promote_release(workspace, release))
 
 
@@ -48,7 +48,7 @@ def rollback(config: ConfigFile = None, settings: Settings = None) -> None:
     """Go back to the release that was live before."""
     from bot.cli.release import rollback_release
 
-    values, workspace = opened(config, settings)
+    _, workspace = opened(config, settings)
     typer.echo(rollback_release(workspace))
 
 

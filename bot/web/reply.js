@@ -48,6 +48,7 @@ export class Reply {
       if (data.route === "teacher") {
         this.wait.textContent = "Checking with our senior assistant. This can take a moment.";
         announce(this.wait.textContent);
+        follow();
       }
       return;
     }

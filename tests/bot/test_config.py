@@ -27,7 +27,7 @@ def test_defaults_file_and_overrides(tmp_path: Path) -> None:
 def test_a_mistake_is_one_line_that_names_it(tmp_path: Path, text: str, words: str) -> None:
     file = tmp_path / "deskmate.toml"
     file.write_text(text)
-    with pytest.raises(ConfigError, match="deskmate.toml") as caught:
+    with pytest.raises(ConfigError, match=r"deskmate\.toml") as caught:
         load(file)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -46,9 +46,13 @@ def test_of_many_that_saw_the_same_generation_one_wins(desk: Store) -> None:
 
 
 def test_a_failed_transaction_leaves_no_audit_row(desk: Store) -> None:
-    with pytest.raises(ZeroDivisionError), desk.begin() as connection:
-        store.promote(connection, "a", who="x")
-        raise ZeroDivisionError
+    def flip_and_fail() -> None:
+        with desk.begin() as connection:
+            store.promote(connection, "a", who="x")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        flip_and_fail()
     with desk.begin() as connection:
         assert store.read_alias(connection) is None
         with pytest.raises(NotFound, match="no earlier release"):

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.config import Optimise, Training
+from bot.weights import resolve
 from data.errors import BadInput, ConfigError, EngineError
 from data.workspace import Workspace
 from tests.distillation.tiny import rows, save_corpus, save_model
 
-WEIGHTS = Path(os.environ.get("DESKMATE_WEIGHTS", "no-weights"))
 SETTINGS = Training(rank=4, epochs=1, batch_tokens=400, dtype="float32", learning_rate=3e-3)
 
 
@@ -104,18 +103,21 @@ def test_permute_pairs_what_was_halves(heads: int, size: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (WEIGHTS / "student").is_dir(), reason="the starter student is not unpacked")
-def test_file_is_what_the_converter_writes(tmp_path: Path) -> None:
+def test_file_is_what_the_converter_writes(tmp_path: Path, starter_workspace: Workspace) -> None:
     import gguf
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from distillation import gguf_file
 
-    model = AutoModelForCausalLM.from_pretrained(WEIGHTS / "student", dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(WEIGHTS / "student")
+    base = resolve("starter-student", starter_workspace, "hf")
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(base)
     gguf_file.write(tmp_path / "model.gguf", model, tokenizer, "F16", "check")
-    mine, theirs = gguf.GGUFReader(tmp_path / "model.gguf"), gguf.GGUFReader(WEIGHTS / "student.gguf")
+    mine, theirs = (
+        gguf.GGUFReader(tmp_path / "model.gguf"),
+        gguf.GGUFReader(resolve("starter-student", starter_workspace, "gguf")),
+    )
     described = {"general.", "GGUF."}
     for key, field in theirs.fields.items():
         if not any(key.startswith(prefix) for prefix in described) or key == "general.architecture":
@@ -127,3 +129,20 @@ def test_file_is_what_the_converter_writes(tmp_path: Path) -> None:
         other = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
         assert ours.shape == other.shape
         assert abs(ours - other).max() <= 0.01 * abs(other).max() + 1e-6, tensor.name
+
+
+@pytest.mark.slow
+def test_starter_student_keeps_its_scores_in_eight_bits(tmp_path: Path, starter_workspace: Workspace) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from distillation import gguf_file, parity
+
+    base = resolve("starter-student", starter_workspace, "hf")
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    wanted = parity.reference(model, tokenizer)
+    gguf_file.write(tmp_path / "model.gguf", model, tokenizer, "Q8_0", "check")
+    found = parity.compare(tmp_path / "model.gguf", wanted, "Q8_0")
+    assert found.top1_agreement >= 0.9
+    assert found.mean_logprob_difference < 0.1

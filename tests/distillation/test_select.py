@@ -21,7 +21,7 @@ EVIDENCE = [
         kind="article",
         title="Return an item",
         text="Start in My orders > Return an item within 30 days. The return label costs £3.50.",
-    )  # fmt: skip
+    )
 ]
 RULES = Rules(min_support=0.5, deferral_share=0.5)
 GOOD = "The return label costs £3.50. Start in My orders > Return an item within 30 days."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -36,11 +35,6 @@ serve(Workspace(Path(sys.argv[1])), config(port=int(sys.argv[4])), launcher=Scri
 """
 
 
-def free_port() -> int:
-    with bind("127.0.0.1", 0) as probe:
-        return int(probe.getsockname()[1])
-
-
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path, launcher: ScriptedLauncher) -> None:
     make_release(Workspace(tmp_path), "one")
     with bind("127.0.0.1", 0) as taken:
@@ -64,16 +58,16 @@ def test_sigterm_finishes_the_last_reply_and_takes_no_new_one(tmp_path: Path, la
     words = " ".join(f"word{number}" for number in range(40))
     launcher.servers["one"].reply = lambda body: Script(words, delay=0.05 if body["max_tokens"] > 8 else 0)
     make_release(Workspace(tmp_path), "one")
-    port = free_port()
     ports = [str(launcher.servers[name].port) for name in ("one", "teacher")]
-    command = [sys.executable, "-c", SERVE, str(tmp_path), *ports, str(port)]
+    command = [sys.executable, "-c", SERVE, str(tmp_path), *ports, "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stderr
         said = [process.stdout.readline(), process.stdout.readline()]
         assert said[0].startswith("ops key (shown only this once): ")
-        assert said[1].startswith(f"Deskmate is ready: http://127.0.0.1:{port}")
+        assert said[1].startswith("Deskmate is ready: http://127.0.0.1:"), process.stderr.read()
+        url = said[1].split()[3]
         replies: list[httpx.Response] = []
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
             body = {"messages": [{"role": "user", "content": "hello"}], "stream": True}
             asking = threading.Thread(target=lambda: replies.append(client.post("/v1/chat/completions", json=body)))
             asking.start()
@@ -97,7 +91,7 @@ def test_keys_are_made_once_and_kept_hashed(tmp_path: Path) -> None:
     again, none = open_keys(tmp_path / "keys.json", chat_needed=True)
     assert set(made) == {"ops", "chat"} and none == {}
     assert made["ops"] not in (tmp_path / "keys.json").read_text()
-    assert os.stat(tmp_path / "keys.json").st_mode & 0o077 == 0
+    assert (tmp_path / "keys.json").stat().st_mode & 0o077 == 0
     again.check("ops", f"Bearer {made['ops']}")
     again.check("chat", f"bearer {made['ops']}")
     again.check("chat", f"Bearer {made['chat']}")
