@@ -80,7 +80,7 @@ async def answer_all(
 
 async def _answer(engine: Engine, job: Job, model: str, hold: int) -> Answer:
     made = await engine.complete(job.messages, max_tokens=job.max_tokens, temperature=job.temperature, seed=job.seed)
-    mean = sum(made.logprobs) / len(made.logprobs) if made.logprobs else float("nan")
+    mean = sum(made.logprobs) / len(made.logprobs) if made.logprobs else None
     return Answer(
         sample_id=job.sample_id(model), exchange_id=job.exchange_id, source=job.source, text=made.text.strip(),
         finish=made.finish, evidence=job.evidence, prompt_tokens=made.prompt_tokens,

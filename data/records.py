@@ -108,7 +108,7 @@ class Answer(Record):
     """One answer to one exchange, by the teacher, the human agent or a student; what the corpus is made of.
 
     `sample_id` hashes exchange, prompt, sampling parameters, seed and model, so a rerun never repeats an answer.
-    `logprob` is the mean log-probability of the answer's tokens (nan when the engine does not tell);
+    `logprob` is the mean log-probability of the answer's tokens (None when the engine does not tell);
     `confidence` is the router's score of its first tokens.
     """
 
@@ -122,7 +122,7 @@ class Answer(Record):
     completion_tokens: int = 0
     seconds: float = 0.0
     first_token_seconds: float = 0.0
-    logprob: float = float("nan")
+    logprob: float | None = None
     confidence: float = 0.0
     kept: bool = True
     reason: str = ""

@@ -126,6 +126,6 @@ def _reply(answer: Answer, scores: Metrics, context: str) -> Reply:
     return Reply(
         text=answer.text, seconds=answer.seconds, first_token_seconds=answer.first_token_seconds,
         prompt_tokens=answer.prompt_tokens, completion_tokens=answer.completion_tokens,
-        logprob=None if math.isnan(answer.logprob) else answer.logprob, finish=answer.finish,
+        logprob=answer.logprob, finish=answer.finish,
         metrics=scores, unsupported=tuple(unsupported(answer.text, context)),
     )  # fmt: skip
