@@ -88,7 +88,7 @@ class Serving(Section):
     host: str = "127.0.0.1"
     port: int = 8000
     start_teacher: bool = True
-    first_token_seconds: float = 5.0
+    first_token_seconds: float = 15.0
     between_tokens_seconds: float = 5.0
     teacher_first_token_seconds: float = 120.0
     total_seconds: float = 240.0

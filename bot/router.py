@@ -3,7 +3,7 @@
     deny rules               ──▶ human    (bot/deny.py)
     student gone or failed   ──▶ teacher, or human while there is none
     score >= threshold       ──▶ student
-    score below              ──▶ teacher, or human while there is none
+    score below, or it defers ──▶ teacher, or human while there is none
 
 Every decision is recorded with its scores and returned with the reply.
 """
@@ -20,7 +20,7 @@ Trouble = Literal[
     "student_down", "student_busy", "student_failed", "student_stopped", "teacher_down", "teacher_failed",
     "teacher_stopped",
 ]  # fmt: skip
-Reason = Literal["trying", "confident", "unsure"] | Trouble | Denied
+Reason = Literal["trying", "confident", "unsure", "student_deferred"] | Trouble | Denied
 
 HANDOFF = "I'm sorry, I can't answer this well myself. I've passed your question to a colleague, who will reply to you."
 BROKEN_OFF = "\n\nI'm sorry, I couldn't finish this answer. I've passed it to a colleague, who will reply to you."
@@ -42,13 +42,15 @@ class RoutingDecision:
 
 @dataclass(frozen=True, slots=True)
 class StudentState:
-    """What is known at the moment of deciding. `score` is None until the first tokens have been held."""
+    """What is known at the moment of deciding. `score` is None until the first tokens have been held; `deferred`: those
+    tokens begin the words the student was taught to hand over with."""
 
     question: str
     up: bool = True
     teacher_up: bool = True
     failure: Trouble | None = None
     score: float | None = None
+    deferred: bool = False
 
 
 def decide(state: StudentState, threshold: float) -> RoutingDecision:
@@ -63,6 +65,8 @@ def decide(state: StudentState, threshold: float) -> RoutingDecision:
         return RoutingDecision(next_best, "student_down", scores, threshold)
     if state.score is None:
         return RoutingDecision("student", "trying", scores, threshold)
+    if state.deferred:
+        return RoutingDecision(next_best, "student_deferred", scores, threshold)
     if state.score >= threshold:
         return RoutingDecision("student", "confident", scores, threshold)
     return RoutingDecision(next_best, "unsure", scores, threshold)

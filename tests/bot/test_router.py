@@ -15,6 +15,8 @@ from bot.router import HANDOFF, StudentState, decide, farewell
     [(StudentState("hi"), "student", "trying"),
      (StudentState("hi", score=0.5), "student", "confident"),
      (StudentState("hi", score=0.49), "teacher", "unsure"),
+     (StudentState("hi", score=0.9, deferred=True), "teacher", "student_deferred"),
+     (StudentState("hi", score=0.9, deferred=True, teacher_up=False), "human", "student_deferred"),
      (StudentState("hi", score=0.49, teacher_up=False), "human", "unsure"),
      (StudentState("hi", up=False), "teacher", "student_down"),
      (StudentState("hi", up=False, teacher_up=False), "human", "student_down"),
