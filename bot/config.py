@@ -47,7 +47,7 @@ class Model(Section):
 
 class Retrieval(Section):
     model: str = "starter-embeddings"
-    tickets: int = Field(1, ge=0)
+    tickets: int = Field(2, ge=0)
     articles: int = Field(1, ge=0)
     words: int = Field(60, ge=20, description="at most this many words of each passage are shown")
 
@@ -112,7 +112,7 @@ class Config(Section):
 
 
 def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Config:
-    """The configuration; without `path`, ./deskmate.toml if there is one. Raises ConfigError naming key and near key."""
+    """The configuration; without `path`, ./deskmate.toml if there is one. Raises ConfigError, naming the key at fault."""
     file = path or Path("deskmate.toml")
     values: dict[str, Any] = {}
     if path is not None or file.is_file():

@@ -15,6 +15,7 @@ from bot.desk import context
 from bot.prompt import DEFERRAL
 from data.records import Answer, Exchange, Passage
 from data.text import is_deferral, is_evasion, is_repetitive, overlap, support, unsupported
+from distillation.trim import trim
 
 SHORTEST_WORDS = 5
 
@@ -48,6 +49,14 @@ def fault(answer: Answer, exchange: Exchange, seen: str, rules: Rules) -> str:
     return ""
 
 
+def mended(answer: Answer, seen: str) -> Answer:
+    """The answer cut back to what the evidence holds, where enough of it is left; else as it was."""
+    if answer.finish == "length" or not unsupported(answer.text, seen):
+        return answer
+    kept = trim(answer.text, seen)
+    return answer.model_copy(update={"text": kept, "reason": "trimmed"}) if kept else answer
+
+
 def _narrates(text: str) -> bool:
     start = text[:160].lower()
     return any(phrase in start for phrase in ("the customer", "our agent", "the agent", "dear customer"))
@@ -72,7 +81,7 @@ def select(
     unsupported: list[Answer] = []
     for exchange in exchanges:
         seen = context(exchange, evidence[exchange.id])
-        found = candidates[exchange.id]
+        found = [mended(answer, seen) for answer in candidates[exchange.id]]
         reasons = [fault(answer, exchange, seen, rules) for answer in found]
         good = [answer for answer, reason in zip(found, reasons, strict=True) if not reason]
         best = max(good, key=lambda answer: worth(answer, exchange, seen), default=None)

@@ -29,7 +29,7 @@ from data.workspace import Draft, Workspace, digest, manifest_of, write_rows
 from distillation.rows import TrainingRow
 from distillation.select import Rules, reasons, select
 
-SELECTION = "1"
+SELECTION = "2"
 
 
 PREAMBLE = re.compile(r"^(?:sure|certainly|of course|here(?:'s| is))\b[^\n]{0,60}:\s*\n+", re.IGNORECASE)

@@ -8,6 +8,7 @@ from bot.desk import context
 from bot.prompt import DEFERRAL
 from data.records import Answer, Exchange, Passage, Turn
 from distillation.select import Rules, fault, reasons, select
+from distillation.trim import trim
 
 EXCHANGE = Exchange(
     id="t1-1", ticket_id="t1", subject="Return label", product="shop", topic="returns",
@@ -73,3 +74,16 @@ def test_what_nothing_supports_teaches_handing_over_up_to_a_cap() -> None:
     kept, _ = select([wrong, good], [EXCHANGE, other], evidence, RULES)
     assert [row.text for row in kept] == [GOOD, DEFERRAL]
     assert len(select([wrong, good], [EXCHANGE, other], evidence, Rules(0.5, 0.0))[0]) == 1
+
+
+def test_a_reply_is_cut_back_to_what_the_evidence_holds() -> None:
+    text = (
+        "The return label costs £3.50, and it is taken from what we refund to you. I saw your parcel leave on day 77.\n"
+        "1. Open My orders > Return an item.\n2. Choose Shelf > Basement.\n3. Send it within 30 days."
+    )
+    kept = trim(text, context(EXCHANGE, EVIDENCE))
+    assert kept == (
+        "The return label costs £3.50, and it is taken from what we refund to you.\n"
+        "1. Open My orders > Return an item.\n2. Send it within 30 days."
+    )
+    assert trim("Call 555 now. It opens at 9:41 in room 12.", context(EXCHANGE, EVIDENCE)) == ""
