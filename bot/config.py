@@ -28,7 +28,7 @@ class Desk(Section):
     about: str = "an online shop for coffee and tea gear"
     columns: dict[str, str] = {}
     first_reply_only: bool = False
-    heldout: int = 60
+    heldout: int = 50
     validation: int = 30
     limit_train: int = 150
 
@@ -56,7 +56,7 @@ class Teaching(Section):
     limit: int = Field(24, ge=0, description="train exchanges the teacher answers; 0 is all")
     hindsight: bool = True
     human: bool = True
-    max_tokens: int = 140
+    max_tokens: int = 180
     temperature: float = 0.3
     min_support: float = Field(0.5, ge=0, le=1, description="share of an answer's content words seen in its evidence")
     deferral_share: float = Field(0.1, ge=0, le=0.5, description="at most this share of the rows teach handing over")
@@ -65,8 +65,8 @@ class Teaching(Section):
 class Training(Section):
     rank: int = 32
     epochs: float = 1.0
-    learning_rate: float = 5e-4
-    batch_tokens: int = 1400
+    learning_rate: float = 1e-3
+    batch_tokens: int = 900
     max_length: int = 1024
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     checkpoint_steps: int = 20
@@ -112,7 +112,7 @@ class Config(Section):
 
 
 def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Config:
-    """The configuration; without `path`, ./deskmate.toml if there is one. Raises ConfigError, naming the key at fault."""
+    """The configuration; without `path`, ./deskmate.toml if it exists. Raises ConfigError, naming the key at fault."""
     file = path or Path("deskmate.toml")
     values: dict[str, Any] = {}
     if path is not None or file.is_file():

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 ChatMessage = dict[str, str]
+AGAINST_LOOPS = 0.4  # small models decoded greedily repeat themselves; every model here decodes alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Engine:
         """Tokens as they come, then exactly one Finish. Raises EngineError. Closing it stops the engine."""
         loop = asyncio.get_running_loop()
         limit = loop.time() + self.first_token_seconds
-        body = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+        body = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed, "frequency_penalty": AGAINST_LOOPS}
         reply: Any = None
         count, reason, usage = 0, "", None
         try:
