@@ -29,8 +29,8 @@ class Desk(Section):
     columns: dict[str, str] = {}
     first_reply_only: bool = False
     heldout: int = 50
-    validation: int = 30
-    limit_train: int = 150
+    validation: int = 24
+    limit_train: int = 130
 
 
 class Model(Section):
@@ -53,7 +53,7 @@ class Retrieval(Section):
 
 
 class Teaching(Section):
-    limit: int = Field(24, ge=0, description="train exchanges the teacher answers; 0 is all")
+    limit: int = Field(20, ge=0, description="train exchanges the teacher answers; 0 is all")
     hindsight: bool = True
     human: bool = True
     max_tokens: int = 180
@@ -78,7 +78,7 @@ class Optimise(Section):
 
 
 class Evaluation(Section):
-    limit: int = Field(16, ge=1)
+    limit: int = Field(14, ge=1)
     max_tokens: int = 160
     resamples: int = 10_000
     seed: int = 7
