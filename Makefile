@@ -35,7 +35,7 @@ bench-first-token: setup ## first-token latency of the running service
 	@$(BIN)/python -m tests.bench.first_token
 
 clean: ## remove what the demo made (keeps the virtual environment and weights)
-	rm -rf workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
+	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
 	       workspace/releases workspace/knowledge workspace/deskmate.db*
 
 .PHONY: help setup weights demo test check bench-thunderbird bench-first-token clean

@@ -59,7 +59,7 @@ class Teaching(Section):
     max_tokens: int = 180
     temperature: float = 0.3
     min_support: float = Field(0.5, ge=0, le=1, description="share of an answer's content words seen in its evidence")
-    deferral_share: float = Field(0.1, ge=0, le=0.5, description="at most this share of the rows teach handing over")
+    deferral_share: float = Field(0.0, ge=0, le=0.5, description="at most this share of the rows teach handing over")
 
 
 class Training(Section):

@@ -16,6 +16,7 @@ class Journal:
     """`answers` holds what earlier runs left; `add` appends one and syncs it."""
 
     def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self.answers: list[Answer] = []
         if path.is_file():

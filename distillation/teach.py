@@ -47,12 +47,13 @@ async def teach(workspace: Workspace, config: Config) -> Path:
     if draft.done:
         return draft.path
     desk = gather(workspace, tickets, config, ("train", "validation"))
-    journal = Journal(draft.path / ".answers.jsonl")
-    await _ask(workspace, config, desk, journal)
-    return _store(draft, desk, [plain(answer) for answer in journal.answers], config)
+    answers = await _ask(workspace, config, desk)
+    return _store(draft, desk, [plain(answer) for answer in answers], config)
 
 
-async def _ask(workspace: Workspace, config: Config, desk: Desk, journal: Journal) -> None:
+async def _ask(workspace: Workspace, config: Config, desk: Desk) -> list[Answer]:
+    """The teacher's answers, asked once in a workspace's life: choosing differently among them costs nothing."""
+    journal = Journal(workspace.root / "answers" / f"{digest(config.teacher.name)}.jsonl")
     teaching = config.teaching
     source: Source = "hindsight" if teaching.hindsight else "teacher"
     jobs = [
@@ -60,13 +61,15 @@ async def _ask(workspace: Workspace, config: Config, desk: Desk, journal: Journa
         for exchange in spread(desk.part("train"), teaching.limit)
     ]
     done = {answer.sample_id for answer in journal.answers}
-    if all(job.sample_id(config.teacher.name) in done for job in jobs):
-        return
+    wanted = {job.sample_id(config.teacher.name) for job in jobs}
+    if wanted <= done:
+        return [answer for answer in journal.answers if answer.sample_id in wanted]
     async with running(config.teacher, workspace) as engine:
         await answer_all(
             engine, jobs, model=config.teacher.name, parallel=config.teacher.parallel,
             sink=journal.add, label="teaching", done=done,
         )  # fmt: skip
+    return [answer for answer in journal.answers if answer.sample_id in wanted]
 
 
 def plain(answer: Answer) -> Answer:
