@@ -1,0 +1,90 @@
+"""The whole loop with real weights for the student and a scripted teacher: every command, then a reply over HTTP."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from data.workspace import Workspace, manifest_of
+from tests.engine_server import EngineServer, Script
+
+pytestmark = pytest.mark.slow
+DESKMATE = str(Path(sys.executable).with_name("deskmate"))
+SMALL = (
+    "desk.limit_train=8", "desk.validation=2", "desk.heldout=4", "teaching.limit=3", "training.rank=4",
+    "evaluation.limit=2", "evaluation.max_tokens=16", "evaluation.resamples=200", "serving.port=0",
+    "serving.max_tokens=16",
+)  # fmt: skip
+REPLY = "You have 30 days from delivery. Start it in My orders > Return an item."
+
+
+@pytest.fixture(scope="module")
+def teacher() -> EngineServer:
+    server = EngineServer().start()
+    server.reply = lambda _: Script(REPLY)
+    return server
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, teacher: EngineServer, starter_workspace: Workspace) -> list[str]:
+    """A workspace in which every command of the loop has run; the words that address it."""
+    root = tmp_path_factory.mktemp("loop")
+    (root / "weights").symlink_to((starter_workspace.root / "weights").resolve())
+    words = [f"workspace={root}", f"teacher.url={teacher.url}", *SMALL]
+    settings = [word for setting in words for word in ("--set", setting)]
+    for command in ("import", "teach", "train", "optimise", "evaluate", "release create"):
+        done = subprocess.run([DESKMATE, *command.split(), *settings], capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}: {done.stderr[-2000:]}"
+    return settings
+
+
+def workspace(made: list[str]) -> Workspace:
+    return Workspace(Path(made[1].removeprefix("workspace=")))
+
+
+def test_every_artefact_names_what_it_came_from(made: list[str]) -> None:
+    found = workspace(made)
+    model = manifest_of(found.latest("model"))
+    student = manifest_of(found.find("student", model.inputs["student"]))
+    corpus = manifest_of(found.find("corpus", student.inputs["corpus"]))
+    assert corpus.inputs["tickets"] == found.latest("tickets").name
+    assert model.counts["top1_agreement"] >= 0.75
+    report = found.latest("report")
+    page = (report / "report.html").read_text()
+    assert "<script src" not in page
+    assert "http-equiv" not in page
+
+
+def test_run_again_every_command_finds_its_work_done(made: list[str], teacher: EngineServer) -> None:
+    asked = len(teacher.requests)
+    for command in ("import", "teach", "train", "optimise", "evaluate", "release create"):
+        subprocess.run([DESKMATE, *command.split(), *made], check=True, capture_output=True)
+    assert len(teacher.requests) == asked
+    for kind in ("tickets", "corpus", "student", "model", "report"):
+        assert len(list(workspace(made).latest(kind).parent.glob(f"{kind}-*"))) == 1
+
+
+def test_served_with_real_weights_it_answers_and_leaves_quietly(made: list[str]) -> None:
+    process = subprocess.Popen(
+        [DESKMATE, "serve", *made], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )  # fmt: skip
+    try:
+        assert process.stdout
+        url = next(found[0] for line in process.stdout if (found := re.search(r"http://[0-9.:]+", line)))
+        body = {"model": "deskmate", "messages": [{"role": "user", "content": "How long may I return a kettle?"}]}
+        reply = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=120)
+        assert reply.status_code == 200
+        assert reply.headers["x-route"] in {"student", "teacher"}
+        assert reply.json()["choices"][0]["message"]["content"].strip()
+        assert httpx.get(f"{url}/readyz").status_code == 200
+        assert "deskmate_replies_total" in httpx.get(f"{url}/metrics").text
+        assert "<title>" in httpx.get(url).text
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
