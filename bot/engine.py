@@ -55,7 +55,11 @@ class Completion:
 
 
 class Engine:
-    """A model behind `url`. Use it from one event loop; any number of requests at a time."""
+    """A model behind `url`. Use it from one event loop; any number of requests at a time.
+
+    `logprobs`: ask for token probabilities. llama.cpp sorts its whole vocabulary for them at every token, which
+    costs a small model half of its speed: set it to False where nobody reads them.
+    """
 
     def __init__(
         self, url: str, model: str, key: str = "", *,
@@ -67,7 +71,7 @@ class Engine:
         self.between_tokens_seconds = between_tokens_seconds
         self._key = key
         self._client: AsyncOpenAI | None = None
-        self._logprobs = True
+        self.logprobs = True
 
     async def stream(
         self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
@@ -153,13 +157,13 @@ class Engine:
         create: Any = self._connect().chat.completions.create
         asked = {"model": self.model, "messages": messages, "stream": True, **body}
         asked["stream_options"] = {"include_usage": True}
-        if self._logprobs:
+        if self.logprobs:
             try:
                 return await create(**asked, logprobs=True, top_logprobs=2)
             except BadRequestError as error:
                 if "logprobs" not in str(error):
                     raise
-                self._logprobs = False
+                self.logprobs = False
         return await create(**asked)
 
     def _finish(self, reason: str, usage: Any, count: int) -> Finish:

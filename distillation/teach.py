@@ -65,6 +65,7 @@ async def _ask(workspace: Workspace, config: Config, desk: Desk) -> list[Answer]
     if wanted <= done:
         return [answer for answer in journal.answers if answer.sample_id in wanted]
     async with running(config.teacher, workspace) as engine:
+        engine.logprobs = False
         await answer_all(
             engine, jobs, model=config.teacher.name, parallel=config.teacher.parallel,
             sink=journal.add, label="teaching", done=done,

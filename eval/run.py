@@ -82,6 +82,7 @@ async def _answer(
         desk.job(exchange, system.name, max_tokens=config.evaluation.max_tokens) for exchange in [*heldout, *validation]
     ]
     async with _served(workspace, system) as engine:
+        engine.logprobs = system.name == "student"  # its router reads them; it is timed as it serves
         await answer_all(
             engine, jobs, model=system.id, parallel=1, sink=journal.add, label=f"{system.name} answers",
             done={answer.sample_id for answer in journal.answers}, hold=config.serving.hold_tokens,

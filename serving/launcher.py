@@ -72,6 +72,7 @@ class LocalLauncher:
             server = Remote(launch.remote(model))
         else:
             server = await launch.start(model, self._workspace, log=self._log("teacher"))
+        server.engine.logprobs = False
         server.engine.first_token_seconds = self._config.serving.teacher_first_token_seconds
         server.engine.between_tokens_seconds = 4 * self._config.serving.between_tokens_seconds
         return server
