@@ -120,9 +120,20 @@ def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Config:
     for override in overrides:
         _set(values, override)
     try:
-        return Config.model_validate(values)
+        return Config.model_validate(_merge(Config().model_dump(), values))
     except ValidationError as error:
         raise ConfigError(_explain(error, file if file.is_file() else None)) from error
+
+
+def _merge(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """`values` over `defaults`, section by section: one key of a section leaves its others as they were."""
+    merged = dict(defaults)
+    for key, value in values.items():
+        below = merged.get(key)
+        if isinstance(below, dict) and isinstance(value, dict) and key != "columns":
+            value = _merge(below, value)
+        merged[key] = value
+    return merged
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,7 @@ from tests.engine_server import EngineServer, Script
 pytestmark = pytest.mark.slow
 DESKMATE = str(Path(sys.executable).with_name("deskmate"))
 SMALL = (
-    "desk.limit_train=8", "desk.validation=2", "desk.heldout=4", "teaching.limit=3", "training.rank=4",
+    "desk.limit_train=10", "desk.validation=10", "desk.heldout=4", "teaching.limit=3", "training.rank=4",
     "evaluation.limit=2", "evaluation.max_tokens=16", "evaluation.resamples=200", "serving.port=0",
     "serving.max_tokens=16",
 )  # fmt: skip
@@ -25,10 +26,11 @@ REPLY = "You have 30 days from delivery. Start it in My orders > Return an item.
 
 
 @pytest.fixture(scope="module")
-def teacher() -> EngineServer:
+def teacher() -> Iterator[EngineServer]:
     server = EngineServer().start()
     server.reply = lambda _: Script(REPLY)
-    return server
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +76,8 @@ def test_served_with_real_weights_it_answers_and_leaves_quietly(made: list[str])
     process = subprocess.Popen(
         [DESKMATE, "serve", *made], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )  # fmt: skip
+    assert process.stdout
     try:
-        assert process.stdout
         url = next(found[0] for line in process.stdout if (found := re.search(r"http://[0-9.:]+", line)))
         body = {"model": "deskmate", "messages": [{"role": "user", "content": "How long may I return a kettle?"}]}
         reply = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=120)
@@ -87,4 +89,6 @@ def test_served_with_real_weights_it_answers_and_leaves_quietly(made: list[str])
         assert "<title>" in httpx.get(url).text
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        code = process.wait(60)
+        process.stdout.close()
+    assert code == 0

@@ -39,6 +39,11 @@ def test_a_bad_override_is_refused(override: str) -> None:
         load(None, [override])
 
 
+def test_one_key_of_a_section_leaves_the_others(tmp_path: Path) -> None:
+    config = load(None, ["teacher.url=http://127.0.0.1:9/v1", "student.parallel=2"])
+    assert (config.teacher.name, config.student.name) == ("starter-teacher", "starter-student")
+
+
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml"):
         load(tmp_path / "none.toml")
