@@ -30,7 +30,7 @@ class Desk(Section):
     first_reply_only: bool = False
     heldout: int = 50
     validation: int = 24
-    limit_train: int = 130
+    limit_train: int = 170
 
 
 class Model(Section):
@@ -46,10 +46,12 @@ class Model(Section):
 
 
 class Retrieval(Section):
+    """What a brief is made of (bot/knowledge.py)."""
+
     model: str = "starter-embeddings"
-    tickets: int = Field(2, ge=0)
-    articles: int = Field(1, ge=0)
-    words: int = Field(60, ge=20, description="at most this many words of each passage are shown")
+    tickets: int = Field(2, ge=0, description="past tickets in a brief")
+    articles: int = Field(2, ge=0, description="article passages in a brief")
+    words: int = Field(80, ge=20, description="at most this many words of each are shown")
 
 
 class Teaching(Section):
@@ -58,7 +60,7 @@ class Teaching(Section):
     human: bool = True
     max_tokens: int = 180
     temperature: float = 0.3
-    min_support: float = Field(0.5, ge=0, le=1, description="share of an answer's content words seen in its evidence")
+    min_support: float = Field(0.6, ge=0, le=1, description="share of an answer's content words seen in its evidence")
     deferral_share: float = Field(0.0, ge=0, le=0.5, description="at most this share of the rows teach handing over")
 
 
@@ -92,7 +94,8 @@ class Serving(Section):
     between_tokens_seconds: float = 5.0
     teacher_first_token_seconds: float = 120.0
     total_seconds: float = 240.0
-    hold_tokens: int = Field(6, ge=1)
+    hold_tokens: int = Field(3, ge=1)
+    read_ahead: int = Field(160, ge=0, description="briefs the student reads before anybody asks; about 10 MB each")
     target_good: float = Field(0.7, ge=0, le=1, description="share of the student's own replies that must be good")
     max_tokens: int = 200
     require_key: bool = False

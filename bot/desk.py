@@ -19,20 +19,22 @@ Evidence = Mapping[str, Sequence[Passage]]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`evidence` by exchange id: what was known when the ticket was opened."""
+    """`evidence` by exchange id: what was known when the ticket was opened, cut to what is shown. `ahead`: the briefs a
+    server reads before anybody asks."""
 
     exchanges: list[Exchange]
     evidence: Evidence
     config: Config
+    ahead: tuple[Sequence[Passage], ...] = ()
 
     def part(self, split: str) -> list[Exchange]:
         return [exchange for exchange in self.exchanges if exchange.split == split]
 
     def messages(self, exchange: Exchange, hindsight: str = "") -> list[prompt.ChatMessage]:
-        desk, words = self.config.desk, self.config.retrieval.words
+        desk = self.config.desk
         return prompt.build(
             desk.name, desk.about, exchange.turns, self.evidence[exchange.id],
-            subject=exchange.subject, words=words, hindsight=hindsight,
+            subject=exchange.subject, hindsight=hindsight,
         )  # fmt: skip
 
     def context(self, exchange: Exchange) -> str:
@@ -49,17 +51,19 @@ class Desk:
 
 
 def context(exchange: Exchange, evidence: Sequence[Passage]) -> str:
-    """All the words an answer may rest on: the conversation and the evidence."""
+    """All the words an answer may rest on: the conversation, and the evidence as far as it is shown."""
     said = [turn.text for turn in exchange.turns]
     return "\n".join([exchange.subject, *said, *(f"{passage.title}\n{passage.text}" for passage in evidence)])
 
 
 def gather(workspace: Workspace, tickets: Path, config: Config, splits: Sequence[str]) -> Desk:
     """The exchanges of some splits of an imported desk, with their evidence."""
-    knowledge = load(workspace, tickets, config.retrieval.model)
+    knowledge = load(workspace, tickets, config.retrieval)
     rows = read_rows(tickets / "exchanges.parquet", Exchange)
     wanted = [exchange for exchange in rows if exchange.split in splits]
-    return Desk(wanted, {exchange.id: knowledge.evidence(exchange, config.retrieval) for exchange in wanted}, config)
+    evidence = {exchange.id: knowledge.evidence(exchange) for exchange in wanted}
+    ahead = tuple(knowledge.brief(number) for number in knowledge.most_asked(config.serving.read_ahead))
+    return Desk(wanted, evidence, config, ahead)
 
 
 def spread(exchanges: Sequence[Exchange], limit: int) -> list[Exchange]:

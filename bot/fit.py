@@ -21,9 +21,7 @@ def fit(config: Config, turns: Sequence[Turn], passages: Sequence[Passage], budg
     """Messages of at most about `budget` tokens. `turns` end with the customer's, which is always kept."""
     kept, shown = list(turns), list(passages)
     while True:
-        messages = prompt.build(
-            config.desk.name, config.desk.about, kept, shown, subject="", words=config.retrieval.words
-        )
+        messages = prompt.build(config.desk.name, config.desk.about, kept, shown)
         if estimate(messages) <= budget:
             return messages
         if len(kept) > 1:

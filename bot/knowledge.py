@@ -1,12 +1,19 @@
-"""What the desk already knows: articles and resolved past tickets, searched by meaning.
+"""What the desk already knows: articles and resolved past tickets, gathered into briefs and searched by meaning.
 
-One function, `search`, gives teacher, training, evaluation and serving the same evidence. A past ticket is evidence
-only for tickets opened after it, so no reply is ever built from its own future.
+A brief is what there is to know about one kind of question: a resolved past ticket (its anchor), the older tickets
+nearest to it and the article passages nearest to it. A question is matched with whole briefs, not with single passages:
+on the sample desk a brief holds more of what our agent went on to say than the same number of words picked passage by
+passage. And as a brief does not depend on the question, a server can read it before anybody asks (serving/ahead.py).
+
+One function, `search`, gives teacher, training, evaluation and serving the same evidence. All of a brief is older than
+its anchor, and an anchor answers only tickets opened after it: no reply is ever built from its own future.
 """
 
 from __future__ import annotations
 
 import io
+import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,76 +30,166 @@ if TYPE_CHECKING:
     from bot.config import Retrieval
 
 Vectors = npt.NDArray[np.float32]
+Places = npt.NDArray[np.int32]
 BATCH = 64
+ROWS = 1024
 QUESTION_WORDS = 90
+ASKED_WORDS = 16
+COMPANIONS = 0.6  # what a brief's other passages count for, beside its anchor, when a question is matched
+ANSWER = "\nAgent: "
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """Passages and their unit vectors, `vectors_PD` in the same order; `opened_P` is 0 for articles (always known)."""
+    """Passages with unit vectors `vectors_PD`, and briefs: `briefs_BN` are places in `passages`, the anchor first, -1
+    where there is none. `opened_P` is 0 for articles, which are always known."""
 
     id: str
     passages: list[Passage]
     vectors_PD: Vectors
     opened_P: npt.NDArray[np.float64]
-    is_ticket_P: npt.NDArray[np.bool_]
+    briefs_BN: Places
+    matched_BD: Vectors
+    words: int
     encoder: Any
 
-    def search(
-        self, question: str, *, tickets: int, articles: int, before: datetime | None = None, ticket: str = ""
-    ) -> list[Passage]:
-        """The nearest past tickets, then the nearest articles, best first; `score` is the cosine.
+    def search(self, question: str, *, before: datetime | None = None, ticket: str = "") -> list[Passage]:
+        """The brief nearest to a question, its anchor first, each passage cut to what is shown; `score` is its cosine.
 
-        `before` admits only tickets opened earlier; `ticket` is the id of the one at hand, never its own evidence.
+        `before` admits only briefs of tickets opened earlier; `ticket` is the id of the one at hand, never its own
+        evidence.
         """
-        if not self.passages:
-            return []
         vector = encode(self.encoder, [question])[0]
-        scores_P = self.vectors_PD @ vector
-        known_P = np.ones(len(self.passages), dtype=bool) if before is None else self.opened_P < before.timestamp()
-        found = self._best(scores_P, self.is_ticket_P & known_P, tickets, ticket)
-        return found + self._best(scores_P, ~self.is_ticket_P, articles, ticket)
+        number = self._nearest(vector, before, ticket)
+        return [] if number is None else self.brief(number, vector)
 
-    def _best(self, scores_P: Vectors, allowed_P: npt.NDArray[np.bool_], count: int, ticket: str) -> list[Passage]:
-        ranked = np.argsort(-np.where(allowed_P, scores_P, -2.0), kind="stable")
-        best: list[Passage] = []
-        seen: set[str] = set()
-        for place in ranked[: count * 8 + 8]:
-            passage = self.passages[int(place)]
-            if len(best) == count or not allowed_P[place]:
+    def _nearest(self, vector: Vectors, before: datetime | None, ticket: str) -> int | None:
+        anchors_B = self.briefs_BN[:, 0]
+        known_B = np.full(len(anchors_B), True)
+        if before is not None:
+            known_B = self.opened_P[anchors_B] < before.timestamp()
+        scores_B = np.where(known_B, self.matched_BD @ vector, -2.0)
+        for number in np.argsort(-scores_B, kind="stable")[:64]:
+            if scores_B[number] == -2.0:
                 break
-            if (ticket and passage.id.rpartition("-")[0] == ticket) or passage.text in seen:
-                continue
-            seen.add(passage.text)
-            best.append(passage.model_copy(update={"score": round(float(scores_P[place]), 4)}))
-        return best
+            if not ticket or ticket_of(self.passages[int(anchors_B[number])]) != ticket:
+                return int(number)
+        return None
 
-    def evidence(self, exchange: Exchange, settings: Retrieval) -> list[Passage]:
+    def brief(self, number: int, vector: Vectors | None = None) -> list[Passage]:
+        """A brief's passages, cut to what is shown."""
+        found = []
+        for place in self.briefs_BN[number]:
+            if place >= 0:
+                score = 0.0 if vector is None else round(float(self.vectors_PD[place] @ vector), 4)
+                passage = self.passages[int(place)]
+                found.append(passage.model_copy(update={"score": score, "text": shorten(passage, self.words)}))
+        return found
+
+    def most_asked(self, limit: int) -> list[int]:
+        """Numbers of the briefs that past questions would be answered from, the most wanted first."""
+        anchors_B = self.briefs_BN[:, 0]
+        owner_B = np.array([ticket_of(self.passages[int(place)]) for place in anchors_B])
+        wanted: Counter[int] = Counter()
+        for place in [int(place) for place in anchors_B if self.opened_P[place]][-ROWS:]:
+            scores_B = self.matched_BD @ self.vectors_PD[place]
+            scores_B[owner_B == ticket_of(self.passages[place])] = -2.0
+            wanted[int(scores_B.argmax())] += 1
+        rest = (number for number in range(len(anchors_B)) if number not in wanted)
+        return [*(number for number, _ in wanted.most_common()), *rest][:limit]
+
+    def evidence(self, exchange: Exchange) -> list[Passage]:
         """The evidence one exchange is answered from, as it was known when its ticket was opened."""
-        return self.search(
-            exchange.question, tickets=settings.tickets, articles=settings.articles,
-            before=exchange.created, ticket=exchange.ticket_id,
-        )  # fmt: skip
+        return self.search(exchange.question, before=exchange.created, ticket=exchange.ticket_id)
 
 
-def load(workspace: Workspace, tickets: Path, model: str) -> Knowledge:
+def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     """The knowledge of one imported desk; embeds what was not embedded before and keeps the vectors beside it."""
     passages = read_rows(tickets / "passages.parquet", Passage)
-    encoder = load_encoder(resolve(model, workspace, "embeddings"))
+    encoder = load_encoder(resolve(settings.model, workspace, "embeddings"))
     texts = [searchable(passage) for passage in passages]
-    name = digest([model, texts])
-    vectors_PD = _vectors(workspace.root / "knowledge" / f"{name}.npy", texts, encoder)
+    name = digest([settings.model, texts])
+    folder = workspace.root / "knowledge"
+    vectors_PD = _vectors(folder / f"{name}.npy", texts, encoder)
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in passages])
-    is_ticket_P = np.array([passage.kind == "ticket" for passage in passages], dtype=bool)
-    return Knowledge(name, passages, vectors_PD, opened_P, is_ticket_P, encoder)
+    owner_P = np.array([ticket_of(passage) for passage in passages])
+    kept = folder / f"{name}-{settings.tickets}-{settings.articles}.npy"
+    if not kept.is_file():
+        _save(kept, gather_briefs(vectors_PD, opened_P, owner_P, settings.tickets, settings.articles))
+    briefs_BN: Places = np.load(kept)
+    return Knowledge(
+        name, passages, vectors_PD, opened_P, briefs_BN, matched(vectors_PD, briefs_BN), settings.words, encoder
+    )
+
+
+def gather_briefs(
+    vectors_PD: Vectors, opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.str_], tickets: int, articles: int
+) -> Places:
+    """A brief [tickets + articles] for every past ticket, and one of articles alone for every article passage."""
+    article_A, ticket_T = np.flatnonzero(opened_P == 0), np.flatnonzero(opened_P)
+    briefs: list[Places] = []
+    width = max(tickets + articles, 1)
+    for start in range(0, len(ticket_T) if tickets else 0, ROWS):
+        rows_R = ticket_T[start : start + ROWS]
+        older_RT = (opened_P[ticket_T][None] < opened_P[rows_R][:, None]) & (
+            owner_P[ticket_T][None] != owner_P[rows_R][:, None]
+        )
+        near_RT = np.where(older_RT, vectors_PD[rows_R] @ vectors_PD[ticket_T].T, -2.0)
+        near_RA = vectors_PD[rows_R] @ vectors_PD[article_A].T
+        companions = _nearest(near_RT, ticket_T, tickets - 1), _nearest(near_RA, article_A, articles)
+        briefs.append(np.concatenate([rows_R[:, None], *companions], axis=1).astype(np.int32))
+    if articles:
+        near_AA = vectors_PD[article_A] @ vectors_PD[article_A].T
+        np.fill_diagonal(near_AA, 3.0)
+        own = _nearest(near_AA, article_A, min(width, articles + 1))
+        briefs.append(np.pad(own, ((0, 0), (0, width - own.shape[1])), constant_values=-1))
+    return np.concatenate(briefs) if briefs else np.zeros((0, width), np.int32)
+
+
+def _nearest(scores_RC: Vectors, places_C: npt.NDArray[Any], count: int) -> Places:
+    """[R, count] places of the best columns, best first; -1 where a row has no more (its score is -2)."""
+    found = np.full((len(scores_RC), count), -1, np.int32)
+    few = min(count, len(places_C))
+    if few > 0:
+        best_RK = np.argsort(-scores_RC, axis=1, kind="stable")[:, :few]
+        real_RK = np.take_along_axis(scores_RC, best_RK, axis=1) > -2.0
+        found[:, :few] = np.where(real_RK, places_C[best_RK], -1)
+    return found
+
+
+def matched(vectors_PD: Vectors, briefs_BN: Places) -> Vectors:
+    """What a question is compared with, a vector a brief: the anchor's plus COMPANIONS times the others' mean."""
+    others_BN = briefs_BN[:, 1:]
+    there_BN = (others_BN >= 0).astype(np.float32)
+    sums_BD = np.einsum("bn,bnd->bd", there_BN, vectors_PD[others_BN]) if others_BN.size else 0.0
+    count_B1 = np.maximum(there_BN.sum(axis=1, keepdims=True), 1.0)
+    made: Vectors = (vectors_PD[briefs_BN[:, 0]] + COMPANIONS * sums_BD / count_B1).astype(np.float32)
+    return made
 
 
 def searchable(passage: Passage) -> str:
     """What of a passage is matched: an article's text, but only the question of a past ticket."""
-    body = (
-        passage.text.partition("\nAgent: ")[0].removeprefix("Customer: ") if passage.kind == "ticket" else passage.text
-    )
+    body = passage.text.partition(ANSWER)[0].removeprefix("Customer: ") if passage.kind == "ticket" else passage.text
     return f"{passage.title}\n{body}"
+
+
+def shorten(passage: Passage, words: int) -> str:
+    """What of a passage is shown: of a past ticket little of the question and `words` of the reply, the evidence."""
+    asked, mark, reply = passage.text.partition(ANSWER)
+    if passage.kind == "ticket" and mark:
+        return f"{cap(asked, ASKED_WORDS)}{ANSWER}{cap(reply, words)}"
+    return cap(passage.text, words)
+
+
+def cap(text: str, words: int) -> str:
+    """The first `words` words, their spacing kept, and an ellipsis where there were more."""
+    parts = re.findall(r"\S+\s*", text)
+    return text if len(parts) <= words else "".join(parts[:words]).rstrip() + " …"
+
+
+def ticket_of(passage: Passage) -> str:
+    """The id of the ticket that a passage is from; an article's own id for a piece of an article."""
+    return passage.id.rpartition("-")[0] if passage.kind == "ticket" else passage.id
 
 
 def load_encoder(path: str) -> Any:
@@ -120,7 +217,11 @@ def _vectors(path: Path, texts: list[str], encoder: Any) -> Vectors:
     import sys
 
     made = encode(encoder, texts, progress=sys.stderr.isatty()) if texts else np.zeros((0, 384), np.float32)
-    buffer = io.BytesIO()
-    np.save(buffer, made)
-    write_bytes(path, buffer.getvalue())
+    _save(path, made)
     return made
+
+
+def _save(path: Path, array: Vectors | Places) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    write_bytes(path, buffer.getvalue())

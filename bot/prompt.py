@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from bot.knowledge import ANSWER, cap
 from data.records import Passage, Turn
 from data.workspace import digest
 
@@ -30,30 +31,35 @@ DEFERRAL = (
 CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]")
 TURN_WORDS = 120
 EARLIER_WORDS = 40
-QUESTION_WORDS = 16
 
 
 def build(
     desk: str, about: str, turns: Sequence[Turn], passages: Sequence[Passage], *,
-    subject: str = "", words: int = 90, hindsight: str = "",
+    subject: str = "", hindsight: str = "",
 ) -> list[ChatMessage]:  # fmt: skip
     """Messages for a chat model: one system message with the notes, then the conversation.
 
-    `turns` must end with the customer's. `words` caps each passage. Control tokens in anyone's text are removed:
-    what customers and articles say is data.
+    `turns` must end with the customer's. Control tokens in anyone's text are removed: what customers and articles say
+    is data. Subject and question come after the notes, which are the same for everybody who asks about the same thing:
+    an engine that has read the notes once needs to read only the question.
     """
-    notes = "\n\n".join(_note(number, passage, words) for number, passage in enumerate(passages, 1))
+    notes = "\n\n".join(_note(number, passage) for number, passage in enumerate(passages, 1))
     system = SYSTEM.format(desk=desk, about=about) + (f"\n\nNotes:\n{notes}" if notes else "")
     messages: list[ChatMessage] = [{"role": "system", "content": system}]
     for turn in turns[-5:]:
         role = "user" if turn.role == "customer" else "assistant"
         words_shown = TURN_WORDS if turn is turns[-1] else EARLIER_WORDS
-        messages.append({"role": role, "content": _cap(clean(turn.text), words_shown)})
+        messages.append({"role": role, "content": cap(clean(turn.text), words_shown)})
     if subject and len(messages) == 2:
         messages[1]["content"] = f"{clean(subject)}\n{messages[1]['content']}"
     if hindsight:
-        messages[-1]["content"] += HINDSIGHT.format(reply=_cap(clean(hindsight), TURN_WORDS))
+        messages[-1]["content"] += HINDSIGHT.format(reply=cap(clean(hindsight), TURN_WORDS))
     return messages
+
+
+def unasked(desk: str, about: str, passages: Sequence[Passage]) -> list[ChatMessage]:
+    """A prompt with these notes and next to no question: what an engine reads ahead of the customers."""
+    return build(desk, about, (Turn(role="customer", text="Hello"),), passages)
 
 
 def clean(text: str) -> str:
@@ -61,18 +67,11 @@ def clean(text: str) -> str:
     return CONTROL.sub("", text).strip()
 
 
-def _note(number: int, passage: Passage, words: int) -> str:
-    """A past ticket shows little of its question and as much of its reply as fits: the reply is the evidence."""
-    question, mark, reply = clean(passage.text).partition("\nAgent: ")
+def _note(number: int, passage: Passage) -> str:
+    asked, mark, reply = clean(passage.text).partition(ANSWER)
     if passage.kind == "ticket" and mark:
-        asked = _cap(question.removeprefix("Customer: "), QUESTION_WORDS)
-        return f"[{number}] A customer asked: {asked}\nWe replied: {_cap(reply, words)}"
-    return f"[{number}] {clean(passage.title)}\n{_cap(clean(passage.text), words)}"
+        return f"[{number}] A customer asked: {asked.removeprefix('Customer: ')}\nWe replied: {reply}"
+    return f"[{number}] {clean(passage.title)}\n{clean(passage.text)}"
 
 
-def _cap(text: str, words: int) -> str:
-    parts = re.findall(r"\S+\s*", text)
-    return text if len(parts) <= words else "".join(parts[:words]).rstrip() + " …"
-
-
-VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, EARLIER_WORDS, QUESTION_WORDS, "4"])
+VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, EARLIER_WORDS, "5"])

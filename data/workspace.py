@@ -19,7 +19,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -202,14 +202,3 @@ def manifest_of(path: Path) -> Manifest:
         return Manifest.model_validate_json((path / "manifest.json").read_text())
     except (OSError, ValueError) as error:
         raise NotFound(f"{path} has no readable manifest; delete it and run again") from error
-
-
-def append_rows(folder: Path, rows: Iterable[BaseModel], kind: type[BaseModel], prefix: str = "part") -> None:
-    """Add one shard to work in progress: whole or not at all."""
-    batch = list(rows)
-    number = len(list(folder.glob(f"{prefix}-*.parquet")))
-    write_rows(folder / f"{prefix}-{number:05d}.parquet", batch, kind)
-
-
-def read_shards(folder: Path, kind: type[R], prefix: str = "part") -> list[R]:
-    return [row for path in sorted(folder.glob(f"{prefix}-*.parquet")) for row in read_rows(path, kind)]

@@ -21,17 +21,16 @@ from pathlib import Path
 from bot import prompt
 from bot.answering import answer_all
 from bot.config import Config
-from bot.desk import Desk, Evidence, gather, spread
+from bot.desk import Desk, Evidence, gather
 from bot.journal import Journal
 from bot.launch import running
 from data.records import Answer, Exchange, Source
+from data.text import support
 from data.workspace import Draft, Workspace, digest, manifest_of, write_rows
 from distillation.rows import TrainingRow
 from distillation.select import Rules, reasons, select
 
-SELECTION = "2"
-
-
+SELECTION = "3"
 PREAMBLE = re.compile(r"^(?:sure|certainly|of course|here(?:'s| is))\b[^\n]{0,60}:\s*\n+", re.IGNORECASE)
 
 
@@ -58,7 +57,7 @@ async def _ask(workspace: Workspace, config: Config, desk: Desk) -> list[Answer]
     source: Source = "hindsight" if teaching.hindsight else "teacher"
     jobs = [
         desk.job(exchange, source, max_tokens=teaching.max_tokens, temperature=teaching.temperature)
-        for exchange in spread(desk.part("train"), teaching.limit)
+        for exchange in answerable(desk, teaching.limit)
     ]
     done = {answer.sample_id for answer in journal.answers}
     wanted = {job.sample_id(config.teacher.name) for job in jobs}
@@ -71,6 +70,13 @@ async def _ask(workspace: Workspace, config: Config, desk: Desk) -> list[Answer]
             sink=journal.add, label="teaching", done=done,
         )  # fmt: skip
     return [answer for answer in journal.answers if answer.sample_id in wanted]
+
+
+def answerable(desk: Desk, limit: int) -> list[Exchange]:
+    """The train exchanges whose evidence holds most of what our agent said: the teacher's time goes where its answer
+    can be taught. All of them for a `limit` of 0."""
+    best = sorted(desk.part("train"), key=lambda e: (-support(e.human_reply, desk.context(e)), e.id))
+    return best[:limit] if limit else best
 
 
 def plain(answer: Answer) -> Answer:

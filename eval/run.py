@@ -81,12 +81,23 @@ async def _answer(
     jobs: list[Job] = [
         desk.job(exchange, system.name, max_tokens=config.evaluation.max_tokens) for exchange in [*heldout, *validation]
     ]
+    done = {answer.sample_id for answer in journal.answers}
     async with _served(workspace, system) as engine:
         engine.logprobs = system.name == "student"  # its router reads them; it is timed as it serves
+        if system.name != "teacher" and any(job.sample_id(system.id) not in done for job in jobs):
+            await _read_ahead(engine, desk, [*heldout, *validation])
         await answer_all(
             engine, jobs, model=system.id, parallel=1, sink=journal.add, label=f"{system.name} answers",
-            done={answer.sample_id for answer in journal.answers}, hold=config.serving.hold_tokens,
+            done=done, hold=config.serving.hold_tokens,
         )  # fmt: skip
+
+
+async def _read_ahead(engine: Engine, desk: Desk, exchanges: Sequence[Exchange]) -> None:
+    """What a server of the student has read before customers come (serving/ahead.py), as far as asked for here."""
+    settings, ahead = desk.config.desk, {tuple(passage.id for passage in brief) for brief in desk.ahead}
+    asked = {tuple(passage.id for passage in desk.evidence[e.id]): desk.evidence[e.id] for e in exchanges}
+    for brief in [passages for ids, passages in asked.items() if ids in ahead]:
+        await engine.complete(prompt.unasked(settings.name, settings.about, brief), max_tokens=1)
 
 
 @asynccontextmanager
@@ -116,7 +127,8 @@ def _size(workspace: Workspace, system: System) -> int:
 
 
 def _facts(workspace: Workspace, config: Config, systems: Sequence[System], inputs: dict[str, str]) -> RunFacts:
-    corpus = workspace.find("corpus", manifest_of(workspace.latest("student")).inputs["corpus"])
+    student = workspace.find("student", manifest_of(workspace.find("model", inputs["model"])).inputs["student"])
+    corpus = workspace.find("corpus", manifest_of(student).inputs["corpus"])
     counts = manifest_of(corpus).counts
     seconds = counts["teacher_seconds"] / max(1, config.teacher.parallel)
     cost = TeachCost(

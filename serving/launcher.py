@@ -16,6 +16,7 @@ from data.records import Passage
 from data.workspace import Workspace
 
 Find = Callable[[str], list[Passage]]
+Briefs = list[list[Passage]]
 
 
 class Running(Protocol):
@@ -32,7 +33,9 @@ class Launcher(Protocol):
 
     async def student(self, release: Release) -> Running: ...
     async def teacher(self) -> Running: ...
-    async def find(self, release: Release) -> Find: ...
+    async def find(self, release: Release) -> tuple[Find, Briefs]:
+        """The search of a release's knowledge, and the briefs worth reading ahead."""
+        ...
 
 
 class Remote:
@@ -54,7 +57,7 @@ class LocalLauncher:
     def __init__(self, workspace: Workspace, config: Config) -> None:
         self._workspace = workspace
         self._config = config
-        self._known: dict[str, Find] = {}
+        self._known: dict[str, tuple[Find, Briefs]] = {}
 
     async def student(self, release: Release) -> Running:
         serving = self._config.serving
@@ -77,16 +80,15 @@ class LocalLauncher:
         server.engine.between_tokens_seconds = 4 * self._config.serving.between_tokens_seconds
         return server
 
-    async def find(self, release: Release) -> Find:
+    async def find(self, release: Release) -> tuple[Find, Briefs]:
         if release.tickets not in self._known:
             self._known[release.tickets] = await asyncio.to_thread(self._load, release.tickets)
         return self._known[release.tickets]
 
-    def _load(self, tickets: str) -> Find:
-        settings = self._config.retrieval
+    def _load(self, tickets: str) -> tuple[Find, Briefs]:
         folder = self._workspace.find("tickets", tickets)
-        known = knowledge.load(self._workspace, folder, settings.model)
-        return lambda question: known.search(question, tickets=settings.tickets, articles=settings.articles)
+        known = knowledge.load(self._workspace, folder, self._config.retrieval)
+        return known.search, [known.brief(number) for number in known.most_asked(self._config.serving.read_ahead)]
 
     def _log(self, name: str) -> Path:
         folder = self._workspace.root / "logs"

@@ -21,6 +21,7 @@ from bot.config import Config
 from bot.store import Store
 from data.errors import Busy, ConfigError
 from data.workspace import Workspace
+from serving.ahead import keep_ahead
 from serving.app import create_app
 from serving.auth import Keys, is_loopback, open_keys
 from serving.deployment import Deployment
@@ -100,6 +101,7 @@ async def _serve(state: Deployment, listening: socket.socket, stop: asyncio.Even
     server = _Server(settings)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     following = asyncio.create_task(state.swap.follow())
+    ahead = asyncio.create_task(keep_ahead(state.swap, state.config.desk, state.telemetry))
     _announce(state, listening)
     try:
         await _unless(stop, asyncio.shield(serving))
@@ -108,8 +110,9 @@ async def _serve(state: Deployment, listening: socket.socket, stop: asyncio.Even
             log.warning("%d replies were still being made after %.0f s", state.swap.leases, SHUTDOWN_SECONDS)
     finally:
         following.cancel()
+        ahead.cancel()
         server.should_exit = True
-        await asyncio.gather(serving, following, return_exceptions=True)
+        await asyncio.gather(serving, following, ahead, return_exceptions=True)
 
 
 class _Server(uvicorn.Server):

@@ -25,7 +25,7 @@ from bot.store import Alias
 from data.errors import BadInput, Busy, Conflict, DeskmateError, EngineError
 from data.records import Passage, Turn
 from data.workspace import Workspace
-from serving.launcher import Find, Launcher
+from serving.launcher import Briefs, Find, Launcher
 from serving.telemetry import Telemetry
 from serving.upstream import Upstream
 from serving.writer import Writer
@@ -46,6 +46,7 @@ class Stage:
     generation: int
     student: Upstream
     find: Find
+    briefs: Briefs = field(default_factory=list)
     leases: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -225,9 +226,9 @@ class Swap:
             parallel=self._config.student.parallel, patience=self._config.serving.first_token_seconds,
         )  # fmt: skip
         try:
-            find = await self._launcher.find(release)
+            find, briefs = await self._launcher.find(release)
             await student.start()
-            stage = Stage(release, 0, student, find)
+            stage = Stage(release, 0, student, find, briefs)
             await self._warm_up(stage)
         except BaseException:
             await student.close()
@@ -241,7 +242,7 @@ class Swap:
         await asyncio.to_thread(import_module, "openai")  # seconds, the first time; no customer waits for them
         passages = await self.search(stage, GOLDEN[0].text)
         desk = self._config.desk
-        messages = prompt.build(desk.name, desk.about, GOLDEN, passages, words=self._config.retrieval.words)
+        messages = prompt.build(desk.name, desk.about, GOLDEN, passages)
         said = ""
         async for event in voice.engine.stream(messages, max_tokens=8, temperature=0.0, seed=0):
             said += event.text if isinstance(event, Token) else ""

@@ -54,6 +54,7 @@ class Telemetry:
         )
         self._tokens = Counter("deskmate_tokens", "Tokens by route", ["route", "kind"], registry=registry)
         self.in_flight = Gauge("deskmate_in_flight", "Replies being made", registry=registry)
+        self.read_ahead = Gauge("deskmate_read_ahead", "Briefs the student has read ahead", registry=registry)
         self._swaps = Counter("deskmate_swaps", "Release swaps by outcome", ["outcome"], registry=registry)
 
     def reply(self, line: ReplyLine) -> None:

@@ -10,11 +10,9 @@ from data.errors import BadInput, DeskmateError, NotFound
 from data.records import Answer, Article, Exchange, Message, Passage, Rejected, Ticket, Turn
 from data.workspace import (
     Workspace,
-    append_rows,
     file_sha256,
     manifest_of,
     read_rows,
-    read_shards,
     write_bytes,
     write_rows,
 )
@@ -144,12 +142,8 @@ def test_a_workspace_that_cannot_be_made(tmp_path: Path) -> None:
         Workspace(tmp_path / "file").draft("tickets", {}, {})
 
 
-def test_discard_and_shards(tmp_path: Path) -> None:
+def test_a_discarded_draft_leaves_nothing(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     draft = workspace.draft("corpus", {}, {})
-    articles = [Article(id=str(n), title="t", text="x") for n in range(3)]
-    append_rows(draft.path, articles[:2], Article)
-    append_rows(draft.path, articles[2:], Article)
-    assert read_shards(draft.path, Article) == articles
     workspace.discard(draft)
     assert not draft.path.exists()

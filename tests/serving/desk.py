@@ -23,7 +23,7 @@ from data.workspace import Workspace
 from serving.app import create_app
 from serving.auth import open_keys
 from serving.deployment import Deployment
-from serving.launcher import Find
+from serving.launcher import Briefs, Find
 from serving.run import assemble, close
 from tests.engine_server import EngineServer, Script
 
@@ -65,8 +65,8 @@ class ScriptedLauncher:
         await asyncio.sleep(self.teacher_delay)
         return FakeRunning(self._engine("teacher"))
 
-    async def find(self, release: Release) -> Find:
-        return lambda question: [PASSAGE]
+    async def find(self, release: Release) -> tuple[Find, Briefs]:
+        return lambda question: [PASSAGE], [[PASSAGE]]
 
     def impatient(self) -> None:
         """Students that stall are given up after 0.4 s; everything else may be as slow as this machine is."""

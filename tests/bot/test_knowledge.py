@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from bot.knowledge import Knowledge, gather_briefs, matched, shorten
+from data.records import Passage
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ANGLES = {"a": 0.0, "b": 0.2, "c": 0.4, "x": 0.1, "y": 1.5}
+
+
+class Compass:
+    """Texts become directions, so that nearness can be read off the page."""
+
+    def encode(self, texts: list[str], **_: object) -> np.ndarray:
+        return np.array([[np.cos(ANGLES[text]), np.sin(ANGLES[text])] for text in texts], np.float32)
+
+
+def ticket(name: str, day: int) -> Passage:
+    text = f"Customer: {name} {'why ' * 30}\nAgent: {'because ' * 200}"
+    return Passage(id=f"{name}-1", kind="ticket", title=name, text=text, created=START + timedelta(days=day))
+
+
+PASSAGES = [
+    ticket("a", 1), ticket("b", 2), ticket("c", 3),
+    *(Passage(id=f"{name}#1", kind="article", title=name, text=f"about {name}") for name in "xy"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def known() -> Knowledge:
+    vectors_PD = Compass().encode([passage.title for passage in PASSAGES])
+    opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in PASSAGES])
+    owner_P = np.array(["a", "b", "c", "x#1", "y#1"])
+    briefs_BN = gather_briefs(vectors_PD, opened_P, owner_P, tickets=2, articles=1)
+    return Knowledge(
+        "k", PASSAGES, vectors_PD, opened_P, briefs_BN, matched(vectors_PD, briefs_BN), words=20, encoder=Compass()
+    )
+
+
+def ids(passages: list[Passage]) -> list[str]:
+    return [passage.id for passage in passages]
+
+
+def test_a_brief_holds_its_anchor_an_older_ticket_and_an_article(known: Knowledge) -> None:
+    assert ids(known.brief(2)) == ["c-1", "b-1", "x#1"]
+    assert ids(known.brief(0)) == ["a-1", "x#1"], "the oldest ticket has no older one"
+
+
+def test_nothing_of_a_brief_is_newer_than_the_ticket_at_hand(known: Knowledge) -> None:
+    for day in range(1, 5):
+        before = START + timedelta(days=day)
+        found = known.search("c", before=before)
+        assert all(passage.created is None or passage.created < before for passage in found)
+    assert known.search("c", before=START + timedelta(days=9))[0].id == "c-1"
+
+
+def test_a_ticket_is_never_its_own_evidence(known: Knowledge) -> None:
+    assert "c-1" not in ids(known.search("c", ticket="c"))
+
+
+def test_the_most_asked_briefs_come_first_and_each_once(known: Knowledge) -> None:
+    every = known.most_asked(100)
+    assert sorted(every) == list(range(len(known.briefs_BN)))
+    assert known.most_asked(2) == every[:2]
+
+
+def test_a_past_ticket_shows_little_of_its_question_and_the_words_of_its_reply() -> None:
+    asked, _, reply = shorten(PASSAGES[0], 20).partition("\nAgent: ")
+    assert len(asked.split()) <= 17 and len(reply.split()) <= 21
+
+
+@pytest.mark.parametrize(("tickets", "articles"), [(0, 2), (2, 0), (1, 0), (0, 0)])
+def test_a_desk_without_one_kind_of_passage_still_answers(known: Knowledge, tickets: int, articles: int) -> None:
+    made = gather_briefs(known.vectors_PD, known.opened_P, np.array(list("abcxy")), tickets, articles)
+    assert len(made) == (3 if tickets else 0) + (2 if articles else 0)
+    assert matched(known.vectors_PD, made).shape == (len(made), 2)
