@@ -66,7 +66,7 @@ class Teaching(Section):
 
 class Training(Section):
     rank: int = 32
-    epochs: float = 2.0
+    epochs: float = 1.0
     learning_rate: float = 1e-3
     batch_tokens: int = 900
     max_length: int = 1024
