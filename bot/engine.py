@@ -143,10 +143,15 @@ class Engine:
         if self._client is None:
             from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
+            from httpx import Limits
+
             local = urlsplit(self.url).hostname in LOOPBACK  # out of reach of a proxy set in the environment
+            limits = (
+                Limits(max_keepalive_connections=0) if local else Limits()
+            )  # llama.cpp hangs up on kept connections
             self._client = AsyncOpenAI(
                 base_url=self.url, api_key=self._key or "none", max_retries=0, timeout=None,
-                http_client=DefaultAsyncHttpxClient(trust_env=not local, timeout=None),
+                http_client=DefaultAsyncHttpxClient(trust_env=not local, timeout=None, limits=limits),
             )  # fmt: skip
         return self._client
 
