@@ -141,9 +141,8 @@ class Engine:
 
     def _connect(self) -> AsyncOpenAI:
         if self._client is None:
-            from openai import AsyncOpenAI, DefaultAsyncHttpxClient
-
             from httpx import Limits
+            from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
             local = urlsplit(self.url).hostname in LOOPBACK  # out of reach of a proxy set in the environment
             limits = (
