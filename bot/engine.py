@@ -141,16 +141,14 @@ class Engine:
 
     def _connect(self) -> AsyncOpenAI:
         if self._client is None:
-            from httpx import Limits
             from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
             local = urlsplit(self.url).hostname in LOOPBACK  # out of reach of a proxy set in the environment
-            limits = (
-                Limits(max_keepalive_connections=0) if local else Limits()
-            )  # llama.cpp hangs up on kept connections
+            close = {"Connection": "close"} if local else None  # llama.cpp hangs up on kept connections
             self._client = AsyncOpenAI(
                 base_url=self.url, api_key=self._key or "none", max_retries=0, timeout=None,
-                http_client=DefaultAsyncHttpxClient(trust_env=not local, timeout=None, limits=limits),
+                http_client=DefaultAsyncHttpxClient(trust_env=not local, timeout=None),
+                default_headers=close,
             )  # fmt: skip
         return self._client
 
