@@ -57,8 +57,8 @@ class Completion:
 class Engine:
     """A model behind `url`. Use it from one event loop; any number of requests at a time.
 
-    `logprobs`: ask for token probabilities. llama.cpp sorts its whole vocabulary for them at every token, which
-    costs a small model half of its speed: set it to False where nobody reads them.
+    `logprobs`: ask for token probabilities. llama.cpp sorts its whole vocabulary for them at every token:
+    set it to False where nobody reads them.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """What the desk already knows: articles and resolved past tickets, gathered into briefs and searched by meaning.
 
 A brief is what there is to know about one kind of question: a resolved past ticket (its anchor), the older tickets
-nearest to it and the article passages nearest to it. A question is matched with whole briefs, not with single passages:
-on the sample desk a brief holds more of what our agent went on to say than the same number of words picked passage by
-passage. And as a brief does not depend on the question, a server can read it before anybody asks (serving/ahead.py).
+nearest to it and the article passages nearest to it. A question is matched with whole briefs, not with single passages.
+As a brief does not depend on the question, a server can read it before anybody asks (serving/ahead.py); on the sample
+desk it holds about as much of what our agent went on to say as passages picked one by one.
 
 One function, `search`, gives teacher, training, evaluation and serving the same evidence. All of a brief is older than
 its anchor, and an anchor answers only tickets opened after it: no reply is ever built from its own future.
