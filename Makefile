@@ -31,6 +31,9 @@ check: setup ## the quick loop: format, lint, types, import contracts, fast test
 bench-thunderbird: setup ## redo the real-desk figures; CORPUS=path/to/thunderbird
 	@$(BIN)/python -m tests.bench.thunderbird $(CORPUS)
 
+bench-evidence: setup ## how much of what our agents said is in the evidence shown
+	@$(BIN)/python -m tests.bench.evidence
+
 bench-first-token: setup ## first-token latency of the running service
 	@$(BIN)/python -m tests.bench.first_token
 
@@ -38,4 +41,4 @@ clean: ## remove what the demo made (keeps the virtual environment and weights)
 	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
 	       workspace/releases workspace/knowledge workspace/deskmate.db*
 
-.PHONY: help setup weights demo test check bench-thunderbird bench-first-token clean
+.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-first-token clean

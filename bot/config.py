@@ -29,8 +29,8 @@ class Desk(Section):
     columns: dict[str, str] = {}
     first_reply_only: bool = False
     heldout: int = 50
-    validation: int = 24
-    limit_train: int = 170
+    validation: int = 40
+    limit_train: int = 0
 
 
 class Model(Section):
@@ -52,16 +52,19 @@ class Retrieval(Section):
     tickets: int = Field(2, ge=0, description="past tickets in a brief")
     articles: int = Field(2, ge=0, description="article passages in a brief")
     words: int = Field(80, ge=20, description="at most this many words of each are shown")
+    ready: int = Field(160, ge=0, description="briefs asked for most: preferred, and read ahead; about 10 MB each")
 
 
 class Teaching(Section):
     limit: int = Field(20, ge=0, description="train exchanges the teacher answers; 0 is all")
     hindsight: bool = True
-    human: bool = True
+    human: bool = Field(True, description="our agents' own replies are candidates")
+    extract: bool = Field(True, description="sentences of the evidence, chosen by our agents' replies, are candidates")
     max_tokens: int = 180
     temperature: float = 0.3
     min_support: float = Field(0.6, ge=0, le=1, description="share of an answer's content words seen in its evidence")
     deferral_share: float = Field(0.0, ge=0, le=0.5, description="at most this share of the rows teach handing over")
+    rows: int = Field(100, ge=0, description="answers taught, the best supported ones; 0 is all")
 
 
 class Training(Section):
@@ -95,7 +98,6 @@ class Serving(Section):
     teacher_first_token_seconds: float = 120.0
     total_seconds: float = 240.0
     hold_tokens: int = Field(3, ge=1)
-    read_ahead: int = Field(160, ge=0, description="briefs the student reads before anybody asks; about 10 MB each")
     target_good: float = Field(0.7, ge=0, le=1, description="share of the student's own replies that must be good")
     max_tokens: int = 200
     require_key: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,18 +15,19 @@ from bot.knowledge import load
 from data.records import Exchange, Passage, Source
 from data.workspace import Workspace, digest, read_rows
 
+SOME = 500
 Evidence = Mapping[str, Sequence[Passage]]
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`evidence` by exchange id: what was known when the ticket was opened, cut to what is shown. `ahead`: the briefs a
+    """`evidence` by exchange id: what was known when the ticket was opened, cut to what is shown. `ready`: the briefs a
     server reads before anybody asks."""
 
     exchanges: list[Exchange]
     evidence: Evidence
     config: Config
-    ahead: tuple[Sequence[Passage], ...] = ()
+    ready: Sequence[Sequence[Passage]] = ()
 
     def part(self, split: str) -> list[Exchange]:
         return [exchange for exchange in self.exchanges if exchange.split == split]
@@ -52,8 +54,7 @@ class Desk:
 
 def context(exchange: Exchange, evidence: Sequence[Passage]) -> str:
     """All the words an answer may rest on: the conversation, and the evidence as far as it is shown."""
-    said = [turn.text for turn in exchange.turns]
-    return "\n".join([exchange.subject, *said, *(f"{passage.title}\n{passage.text}" for passage in evidence)])
+    return prompt.seen(exchange.turns, evidence, exchange.subject)
 
 
 def gather(workspace: Workspace, tickets: Path, config: Config, splits: Sequence[str]) -> Desk:
@@ -61,9 +62,8 @@ def gather(workspace: Workspace, tickets: Path, config: Config, splits: Sequence
     knowledge = load(workspace, tickets, config.retrieval)
     rows = read_rows(tickets / "exchanges.parquet", Exchange)
     wanted = [exchange for exchange in rows if exchange.split in splits]
-    evidence = {exchange.id: knowledge.evidence(exchange) for exchange in wanted}
-    ahead = tuple(knowledge.brief(number) for number in knowledge.most_asked(config.serving.read_ahead))
-    return Desk(wanted, evidence, config, ahead)
+    evidence = knowledge.evidence(wanted, progress=len(wanted) > SOME and sys.stderr.isatty())
+    return Desk(wanted, evidence, config, knowledge.ready())
 
 
 def spread(exchanges: Sequence[Exchange], limit: int) -> list[Exchange]:

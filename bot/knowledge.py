@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,13 +36,14 @@ ROWS = 1024
 QUESTION_WORDS = 90
 ASKED_WORDS = 16
 COMPANIONS = 0.6  # what a brief's other passages count for, beside its anchor, when a question is matched
+READY = 0.2  # by how much a brief that many ask for is preferred: it is as good, and the student has read it
 ANSWER = "\nAgent: "
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """Passages with unit vectors `vectors_PD`, and briefs: `briefs_BN` are places in `passages`, the anchor first, -1
-    where there is none. `opened_P` is 0 for articles, which are always known."""
+    where there is none. `opened_P` is 0 for articles, which are always known. `ready_R`: the briefs most asked for."""
 
     id: str
     passages: list[Passage]
@@ -50,6 +51,7 @@ class Knowledge:
     opened_P: npt.NDArray[np.float64]
     briefs_BN: Places
     matched_BD: Vectors
+    ready_R: Places
     words: int
     encoder: Any
 
@@ -59,7 +61,17 @@ class Knowledge:
         `before` admits only briefs of tickets opened earlier; `ticket` is the id of the one at hand, never its own
         evidence.
         """
-        vector = encode(self.encoder, [question])[0]
+        return self._found(encode(self.encoder, [question])[0], before, ticket)
+
+    def evidence(self, exchanges: Sequence[Exchange], *, progress: bool = False) -> dict[str, list[Passage]]:
+        """By exchange id, the evidence each is answered from, as it was known when its ticket was opened."""
+        vectors_ED = encode(self.encoder, [exchange.question for exchange in exchanges], progress=progress)
+        return {
+            exchange.id: self._found(vector, exchange.created, exchange.ticket_id)
+            for exchange, vector in zip(exchanges, vectors_ED, strict=True)
+        }
+
+    def _found(self, vector: Vectors, before: datetime | None, ticket: str) -> list[Passage]:
         number = self._nearest(vector, before, ticket)
         return [] if number is None else self.brief(number, vector)
 
@@ -68,7 +80,9 @@ class Knowledge:
         known_B = np.full(len(anchors_B), True)
         if before is not None:
             known_B = self.opened_P[anchors_B] < before.timestamp()
-        scores_B = np.where(known_B, self.matched_BD @ vector, -2.0)
+        scores_B = self.matched_BD @ vector
+        scores_B[self.ready_R] += READY
+        scores_B[~known_B] = -2.0
         for number in np.argsort(-scores_B, kind="stable")[:64]:
             if scores_B[number] == -2.0:
                 break
@@ -86,21 +100,9 @@ class Knowledge:
                 found.append(passage.model_copy(update={"score": score, "text": shorten(passage, self.words)}))
         return found
 
-    def most_asked(self, limit: int) -> list[int]:
-        """Numbers of the briefs that past questions would be answered from, the most wanted first."""
-        anchors_B = self.briefs_BN[:, 0]
-        owner_B = np.array([ticket_of(self.passages[int(place)]) for place in anchors_B])
-        wanted: Counter[int] = Counter()
-        for place in [int(place) for place in anchors_B if self.opened_P[place]][-ROWS:]:
-            scores_B = self.matched_BD @ self.vectors_PD[place]
-            scores_B[owner_B == ticket_of(self.passages[place])] = -2.0
-            wanted[int(scores_B.argmax())] += 1
-        rest = (number for number in range(len(anchors_B)) if number not in wanted)
-        return [*(number for number, _ in wanted.most_common()), *rest][:limit]
-
-    def evidence(self, exchange: Exchange) -> list[Passage]:
-        """The evidence one exchange is answered from, as it was known when its ticket was opened."""
-        return self.search(exchange.question, before=exchange.created, ticket=exchange.ticket_id)
+    def ready(self) -> list[list[Passage]]:
+        """The briefs most questions are answered from, the most wanted first: worth reading before anybody asks."""
+        return [self.brief(int(number)) for number in self.ready_R]
 
 
 def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
@@ -117,9 +119,9 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     if not kept.is_file():
         _save(kept, gather_briefs(vectors_PD, opened_P, owner_P, settings.tickets, settings.articles))
     briefs_BN: Places = np.load(kept)
-    return Knowledge(
-        name, passages, vectors_PD, opened_P, briefs_BN, matched(vectors_PD, briefs_BN), settings.words, encoder
-    )
+    matched_BD = matched(vectors_PD, briefs_BN)
+    ready_R = most_asked(vectors_PD, opened_P, owner_P, briefs_BN, matched_BD)[: settings.ready]
+    return Knowledge(name, passages, vectors_PD, opened_P, briefs_BN, matched_BD, ready_R, settings.words, encoder)
 
 
 def gather_briefs(
@@ -167,6 +169,20 @@ def matched(vectors_PD: Vectors, briefs_BN: Places) -> Vectors:
     return made
 
 
+def most_asked(
+    vectors_PD: Vectors, opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.str_], briefs_BN: Places,
+    matched_BD: Vectors,
+) -> Places:  # fmt: skip
+    """The numbers of all briefs, those first that most of the newest ROWS past questions would be answered from."""
+    owner_B = owner_P[briefs_BN[:, 0]]
+    wanted_B = np.zeros(len(briefs_BN), np.int32)
+    for place in np.flatnonzero(opened_P)[-ROWS:]:
+        scores_B = matched_BD @ vectors_PD[place]
+        scores_B[owner_B == owner_P[place]] = -2.0
+        wanted_B[int(scores_B.argmax())] += 1
+    return np.argsort(-wanted_B, kind="stable").astype(np.int32)
+
+
 def searchable(passage: Passage) -> str:
     """What of a passage is matched: an article's text, but only the question of a past ticket."""
     body = passage.text.partition(ANSWER)[0].removeprefix("Customer: ") if passage.kind == "ticket" else passage.text
@@ -205,6 +221,8 @@ def load_encoder(path: str) -> Any:
 def encode(encoder: Any, texts: list[str], *, progress: bool = False) -> Vectors:
     """Unit vectors [len(texts), D]; texts are cut at QUESTION_WORDS words."""
     short = [" ".join(text.split()[:QUESTION_WORDS]) for text in texts]
+    if not texts:
+        return np.zeros((0, 384), np.float32)
     found: Vectors = encoder.encode(short, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=progress)
     return found
 
@@ -216,7 +234,7 @@ def _vectors(path: Path, texts: list[str], encoder: Any) -> Vectors:
             return kept
     import sys
 
-    made = encode(encoder, texts, progress=sys.stderr.isatty()) if texts else np.zeros((0, 384), np.float32)
+    made = encode(encoder, texts, progress=sys.stderr.isatty())
     _save(path, made)
     return made
 

@@ -31,6 +31,7 @@ DEFERRAL = (
 CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]")
 TURN_WORDS = 120
 EARLIER_WORDS = 40
+TURNS = 5
 
 
 def build(
@@ -43,13 +44,9 @@ def build(
     is data. Subject and question come after the notes, which are the same for everybody who asks about the same thing:
     an engine that has read the notes once needs to read only the question.
     """
-    notes = "\n\n".join(_note(number, passage) for number, passage in enumerate(passages, 1))
+    notes = "\n\n".join(f"[{number}] {_note(passage)}" for number, passage in enumerate(passages, 1))
     system = SYSTEM.format(desk=desk, about=about) + (f"\n\nNotes:\n{notes}" if notes else "")
-    messages: list[ChatMessage] = [{"role": "system", "content": system}]
-    for turn in turns[-5:]:
-        role = "user" if turn.role == "customer" else "assistant"
-        words_shown = TURN_WORDS if turn is turns[-1] else EARLIER_WORDS
-        messages.append({"role": role, "content": cap(clean(turn.text), words_shown)})
+    messages: list[ChatMessage] = [{"role": "system", "content": system}, *_said(turns)]
     if subject and len(messages) == 2:
         messages[1]["content"] = f"{clean(subject)}\n{messages[1]['content']}"
     if hindsight:
@@ -62,16 +59,32 @@ def unasked(desk: str, about: str, passages: Sequence[Passage]) -> list[ChatMess
     return build(desk, about, (Turn(role="customer", text="Hello"),), passages)
 
 
+def seen(turns: Sequence[Turn], passages: Sequence[Passage], subject: str = "") -> str:
+    """All the words of a prompt that a reply may rest on: the conversation and the notes, as far as they are shown."""
+    said = (message["content"] for message in _said(turns))
+    return "\n".join([clean(subject), *said, *(_note(passage) for passage in passages)])
+
+
 def clean(text: str) -> str:
     """Chat-template control tokens out; they are never a customer's words."""
     return CONTROL.sub("", text).strip()
 
 
-def _note(number: int, passage: Passage) -> str:
+def _said(turns: Sequence[Turn]) -> list[ChatMessage]:
+    """The last turns as messages, each cut to what is shown."""
+    shown: list[ChatMessage] = []
+    for turn in turns[-TURNS:]:
+        words = TURN_WORDS if turn is turns[-1] else EARLIER_WORDS
+        role = "user" if turn.role == "customer" else "assistant"
+        shown.append({"role": role, "content": cap(clean(turn.text), words)})
+    return shown
+
+
+def _note(passage: Passage) -> str:
     asked, mark, reply = clean(passage.text).partition(ANSWER)
     if passage.kind == "ticket" and mark:
-        return f"[{number}] A customer asked: {asked.removeprefix('Customer: ')}\nWe replied: {reply}"
-    return f"[{number}] {clean(passage.title)}\n{clean(passage.text)}"
+        return f"A customer asked: {asked.removeprefix('Customer: ')}\nWe replied: {reply}"
+    return f"{clean(passage.title)}\n{clean(passage.text)}"
 
 
 VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, EARLIER_WORDS, "5"])

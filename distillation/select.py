@@ -1,8 +1,9 @@
 """Which answers are worth teaching: each candidate is checked against what the student will see, and ranked.
 
-The teacher's answers and the human agent's own reply compete for each exchange. An answer is taught only where the
-question and the retrieved evidence support it; everything turned away keeps its reason. Some of the exchanges that
-nothing supports teach handing over instead, up to a capped share: a small model is only as right as its evidence.
+The teacher's answers, the human agent's own reply and an extract of the notes compete for each exchange. An answer is
+taught only where the question and the retrieved evidence support it; everything turned away keeps its reason. Some of
+the exchanges that nothing supports teach handing over instead, up to a capped share: a small model is only as right as
+its evidence.
 """
 
 from __future__ import annotations
@@ -15,17 +16,21 @@ from bot.desk import context
 from bot.prompt import DEFERRAL
 from data.records import Answer, Exchange, Passage
 from data.text import is_deferral, is_evasion, is_repetitive, overlap, support, unsupported
-from distillation.trim import trim
+from distillation.trim import promises, sentences, trim
 
 SHORTEST_WORDS = 5
+LEAST_AGREEMENT = 0.4
+NARRATING = ("the customer", "our agent", "the agent", "dear customer", "customer:", "agent:")
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`min_support`: share of content words seen in question and evidence; `deferral_share`: cap over taught rows."""
+    """`min_support`: share of content words seen in question and evidence; `deferral_share`: cap over taught rows;
+    `most`: answers to teach, the best of them, 0 for all."""
 
     min_support: float
     deferral_share: float
+    most: int = 0
 
 
 def fault(answer: Answer, exchange: Exchange, seen: str, rules: Rules) -> str:
@@ -46,20 +51,22 @@ def fault(answer: Answer, exchange: Exchange, seen: str, rules: Rules) -> str:
         return f"not in the evidence: {', '.join(missing[:3])}"
     if support(text, seen) < rules.min_support:
         return "little support in the evidence"
+    if answer.source != "human" and overlap(text, exchange.human_reply) < LEAST_AGREEMENT:
+        return "has little of what our agent said"
+    if any(promises(sentence) for sentence in sentences(text)):
+        return "promises what a model cannot do"
     return ""
 
 
 def mended(answer: Answer, seen: str) -> Answer:
     """The answer cut back to what the evidence holds, where enough of it is left; else as it was."""
-    if answer.finish == "length" or not unsupported(answer.text, seen):
-        return answer
-    kept = trim(answer.text, seen)
-    return answer.model_copy(update={"text": kept, "reason": "trimmed"}) if kept else answer
+    kept = "" if answer.finish == "length" else trim(answer.text, seen)
+    return answer.model_copy(update={"text": kept, "reason": "trimmed"}) if kept not in ("", answer.text) else answer
 
 
 def _narrates(text: str) -> bool:
     start = text[:160].lower()
-    return any(phrase in start for phrase in ("the customer", "our agent", "the agent", "dear customer"))
+    return any(phrase in start for phrase in NARRATING)
 
 
 def select(
@@ -76,7 +83,7 @@ def select(
     candidates: dict[str, list[Answer]] = defaultdict(list)
     for answer in answers:
         candidates[answer.exchange_id].append(answer)
-    kept: list[Answer] = []
+    chosen: list[tuple[float, Answer]] = []
     rejected: list[Answer] = []
     unsupported: list[Answer] = []
     for exchange in exchanges:
@@ -87,12 +94,13 @@ def select(
         best = max(good, key=lambda answer: worth(answer, exchange, seen), default=None)
         for answer, reason in zip(found, reasons, strict=True):
             if answer is not best:
-                why = reason or "another answer was better"
-                rejected.append(answer.model_copy(update={"kept": False, "reason": why}))
+                rejected.append(_lost(answer, reason or "another answer was better"))
         if best is not None:
-            kept.append(best)
+            chosen.append((worth(best, exchange, seen), best))
         elif found:
             unsupported.append(_deferral(found[0]))
+    kept, spare = _best(chosen, rules.most)
+    rejected += spare
     allowed = int(len(kept) * rules.deferral_share / (1 - rules.deferral_share))
     return kept + sorted(unsupported, key=lambda answer: answer.sample_id)[:allowed], rejected
 
@@ -102,6 +110,18 @@ def worth(answer: Answer, exchange: Exchange, seen: str) -> float:
     agreement = 0.6 if answer.source == "human" else overlap(answer.text, exchange.human_reply)
     deferral = 0.5 if is_deferral(answer.text) and not is_deferral(exchange.human_reply) else 0.0
     return support(answer.text, seen) + agreement - deferral
+
+
+def _best(chosen: Sequence[tuple[float, Answer]], most: int) -> tuple[list[Answer], list[Answer]]:
+    """The `most` answers of greatest worth, in the order given, and the others with their reason."""
+    ranked = sorted(chosen, key=lambda pair: (-pair[0], pair[1].sample_id))
+    over = {answer.sample_id for _, answer in ranked[most:]} if most else set()
+    kept = [answer for _, answer in chosen if answer.sample_id not in over]
+    return kept, [_lost(answer, "enough better answers") for _, answer in chosen if answer.sample_id in over]
+
+
+def _lost(answer: Answer, why: str) -> Answer:
+    return answer.model_copy(update={"kept": False, "reason": why})
 
 
 def _deferral(answer: Answer) -> Answer:

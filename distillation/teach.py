@@ -6,7 +6,7 @@ Draws a corpus directory:
 
     corpora/<id>/  manifest.json      lineage, what the teacher cost
                    rows.parquet       one prompt and answer a row, taught
-                   validation.parquet the same for the validation exchanges: the human's supported replies, never taught
+                   validation.parquet the same for the validation exchanges, without the teacher's; never taught
                    answers.parquet    every kept answer with its source
                    rejected.parquet   every other answer with the reason
 """
@@ -16,21 +16,23 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bot import prompt
 from bot.answering import answer_all
-from bot.config import Config
-from bot.desk import Desk, Evidence, gather
+from bot.config import Config, Teaching
+from bot.desk import Desk, gather
 from bot.journal import Journal
 from bot.launch import running
 from data.records import Answer, Exchange, Source
 from data.text import support
 from data.workspace import Draft, Workspace, digest, manifest_of, write_rows
+from distillation.extract import extract
 from distillation.rows import TrainingRow
 from distillation.select import Rules, reasons, select
 
-SELECTION = "3"
+SELECTION = "4"
 PREAMBLE = re.compile(r"^(?:sure|certainly|of course|here(?:'s| is))\b[^\n]{0,60}:\s*\n+", re.IGNORECASE)
 
 
@@ -84,19 +86,26 @@ def plain(answer: Answer) -> Answer:
     return answer.model_copy(update={"text": PREAMBLE.sub("", answer.text).strip().strip('"')})
 
 
-def _human(exchange: Exchange, evidence: Evidence) -> Answer:
+def _candidates(exchanges: Sequence[Exchange], desk: Desk, teaching: Teaching) -> list[Answer]:
+    """What may be taught without asking a model: our agents' own replies, and the notes' own sentences."""
+    human = [_given(e, "human", e.human_reply, desk) for e in exchanges] if teaching.human else []
+    extracts = [(e, extract(e, desk.evidence[e.id])) for e in exchanges] if teaching.extract else []
+    return [*human, *(_given(exchange, "extract", text, desk) for exchange, text in extracts if text)]
+
+
+def _given(exchange: Exchange, source: Source, text: str, desk: Desk) -> Answer:
     return Answer(
-        sample_id=digest([exchange.id, "human", exchange.human_reply]), exchange_id=exchange.id, source="human",
-        text=exchange.human_reply, evidence=tuple(passage.id for passage in evidence[exchange.id]),
+        sample_id=digest([exchange.id, source, text]), exchange_id=exchange.id, source=source, text=text,
+        evidence=tuple(passage.id for passage in desk.evidence[exchange.id]),
     )  # fmt: skip
 
 
 def _store(draft: Draft, desk: Desk, taught: Sequence[Answer], config: Config) -> Path:
-    rules = Rules(config.teaching.min_support, config.teaching.deferral_share)
+    rules = Rules(config.teaching.min_support, config.teaching.deferral_share, config.teaching.rows)
     train, validation = desk.part("train"), desk.part("validation")
-    human = [_human(exchange, desk.evidence) for exchange in train] if config.teaching.human else []
-    kept, rejected = select([*taught, *human], train, desk.evidence, rules)
-    checked, _ = select([_human(e, desk.evidence) for e in validation], validation, desk.evidence, rules)
+    kept, rejected = select([*taught, *_candidates(train, desk, config.teaching)], train, desk.evidence, rules)
+    given = _candidates(validation, desk, config.teaching)
+    checked, _ = select(given, validation, desk.evidence, replace(rules, most=0))
     exchanges = {exchange.id: exchange for exchange in desk.exchanges}
     for name, answers in (("rows", kept), ("validation", checked)):
         rows = [_row(answer, exchanges[answer.exchange_id], desk) for answer in answers]

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator
 
+from bot.desk import context
 from data.errors import BadInput
 from data.records import Answer, Exchange, Passage, Record, Turn
 from data.text import unsupported
@@ -98,8 +99,7 @@ def build_cases(
 
 
 def _case(exchange: Exchange, passages: Sequence[Passage], answers: Mapping[str, Answer]) -> Case:
-    proof = [f"{passage.title}\n{passage.text}" for passage in passages]
-    context = "\n".join([exchange.subject, *(turn.text for turn in exchange.turns), *proof])
+    seen = context(exchange, passages)
     teacher, human = answers["teacher"].text, exchange.human_reply
     replies: dict[System, Reply] = {}
     for system in SYSTEMS:
@@ -110,22 +110,22 @@ def _case(exchange: Exchange, passages: Sequence[Passage], answers: Mapping[str,
         else:
             continue
         scores = measure(
-            drawn.text, exchange.question, context,
+            drawn.text, exchange.question, seen,
             teacher=None if system == "teacher" else teacher, human=None if system == "human" else human,
         )  # fmt: skip
-        replies[system] = _reply(drawn, scores, context)
+        replies[system] = _reply(drawn, scores, seen)
     return Case(
         exchange_id=exchange.id, ticket_id=exchange.ticket_id, topic=exchange.topic, subject=exchange.subject,
         question=exchange.question, turns=exchange.turns, human_reply=human,
         evidence=tuple(Evidence(title=p.title, text=p.text, kind=p.kind) for p in passages),
-        reach=evidence_reach(human, context), replies=replies,
+        reach=evidence_reach(human, seen), replies=replies,
     )  # fmt: skip
 
 
-def _reply(answer: Answer, scores: Metrics, context: str) -> Reply:
+def _reply(answer: Answer, scores: Metrics, seen: str) -> Reply:
     return Reply(
         text=answer.text, seconds=answer.seconds, first_token_seconds=answer.first_token_seconds,
         prompt_tokens=answer.prompt_tokens, completion_tokens=answer.completion_tokens,
         logprob=answer.logprob, finish=answer.finish,
-        metrics=scores, unsupported=tuple(unsupported(answer.text, context)),
+        metrics=scores, unsupported=tuple(unsupported(answer.text, seen)),
     )  # fmt: skip

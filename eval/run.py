@@ -48,6 +48,7 @@ async def evaluate(workspace: Workspace, config: Config) -> Path:
     settings: dict[str, object] = {
         "evaluation": config.evaluation.model_dump(), "retrieval": config.retrieval.model_dump(),
         "prompt": prompt.VERSION, "base": config.student.name,
+        "hold_tokens": config.serving.hold_tokens,
     }  # fmt: skip
     draft = workspace.draft("report", inputs, settings)
     if draft.done:
@@ -94,7 +95,8 @@ async def _answer(
 
 async def _read_ahead(engine: Engine, desk: Desk, exchanges: Sequence[Exchange]) -> None:
     """What a server of the student has read before customers come (serving/ahead.py), as far as asked for here."""
-    settings, ahead = desk.config.desk, {tuple(passage.id for passage in brief) for brief in desk.ahead}
+    settings = desk.config.desk
+    ahead = {tuple(passage.id for passage in brief) for brief in desk.ready}
     asked = {tuple(passage.id for passage in desk.evidence[e.id]): desk.evidence[e.id] for e in exchanges}
     for brief in [passages for ids, passages in asked.items() if ids in ahead]:
         await engine.complete(prompt.unasked(settings.name, settings.about, brief), max_tokens=1)

@@ -88,7 +88,7 @@ class LocalLauncher:
     def _load(self, tickets: str) -> tuple[Find, Briefs]:
         folder = self._workspace.find("tickets", tickets)
         known = knowledge.load(self._workspace, folder, self._config.retrieval)
-        return known.search, [known.brief(number) for number in known.most_asked(self._config.serving.read_ahead)]
+        return known.search, known.ready()
 
     def _log(self, name: str) -> Path:
         folder = self._workspace.root / "logs"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,3 +94,22 @@ def test_served_with_real_weights_it_answers_and_leaves_quietly(made: list[str])
         code = process.wait(60)
         process.stdout.close()
     assert code == 0
+
+
+def test_optimise_killed_at_several_moments_ends_with_the_same_model(made: list[str]) -> None:
+    words = [DESKMATE, "optimise", *made, "--set", "optimise.quantisation=F16"]
+    subprocess.run(words, check=True, capture_output=True)
+    whole = workspace(made).latest("model")
+    expected = manifest_of(whole)
+    shutil.rmtree(whole)
+    for seconds in (2, 5, 7, 9):
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        process.kill()
+        process.wait()
+    subprocess.run(words, check=True, capture_output=True)
+    found = manifest_of(workspace(made).latest("model"))
+    assert found.id == expected.id
+    assert found.files["model.gguf"] == expected.files["model.gguf"]
+    assert not list(whole.parent.glob(".partial-*"))

@@ -28,14 +28,14 @@ def configuration(corpus: Path, overrides: list[str]) -> Config:
         "desk.first_reply_only=true",
         "desk.heldout=100",
         "desk.validation=40",
-        "desk.limit_train=4000",
-        "teaching.limit=300",
+        "desk.limit_train=3000",
+        "teaching.limit=150",
         "teaching.max_tokens=200",
         "evaluation.limit=100",
         "evaluation.max_tokens=200",
         "retrieval.tickets=2",
         "retrieval.articles=1",
-        "retrieval.words=60",
+        "retrieval.words=80",
     ]
     return load(None, [*fixed, *overrides])
 

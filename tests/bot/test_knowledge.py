@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from bot.knowledge import Knowledge, gather_briefs, matched, shorten
+from bot.knowledge import Knowledge, gather_briefs, matched, most_asked, shorten, ticket_of
 from data.records import Passage
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,8 +38,9 @@ def known() -> Knowledge:
     owner_P = np.array(["a", "b", "c", "x#1", "y#1"])
     briefs_BN = gather_briefs(vectors_PD, opened_P, owner_P, tickets=2, articles=1)
     return Knowledge(
-        "k", PASSAGES, vectors_PD, opened_P, briefs_BN, matched(vectors_PD, briefs_BN), words=20, encoder=Compass()
-    )
+        "k", PASSAGES, vectors_PD, opened_P, briefs_BN, matched(vectors_PD, briefs_BN),
+        ready_R=np.zeros(0, np.int32), words=20, encoder=Compass(),
+    )  # fmt: skip
 
 
 def ids(passages: list[Passage]) -> list[str]:
@@ -63,9 +65,17 @@ def test_a_ticket_is_never_its_own_evidence(known: Knowledge) -> None:
 
 
 def test_the_most_asked_briefs_come_first_and_each_once(known: Knowledge) -> None:
-    every = known.most_asked(100)
-    assert sorted(every) == list(range(len(known.briefs_BN)))
-    assert known.most_asked(2) == every[:2]
+    owner_P = np.array([ticket_of(passage) for passage in PASSAGES])
+    order = most_asked(known.vectors_PD, known.opened_P, owner_P, known.briefs_BN, known.matched_BD)
+    assert sorted(order) == list(range(len(known.briefs_BN)))
+    assert known.passages[known.briefs_BN[order[0], 0]].id == "b-1"  # nearest to a and to c
+
+
+def test_a_brief_that_many_ask_for_is_preferred_to_one_as_near(known: Knowledge) -> None:
+    assert known.search("b")[0].id == "b-1"
+    readied = dataclasses.replace(known, ready_R=np.array([2], np.int32))
+    assert readied.search("b")[0].id == "c-1"
+    assert [ids(brief) for brief in readied.ready()] == [ids(known.brief(2))]
 
 
 def test_a_past_ticket_shows_little_of_its_question_and_the_words_of_its_reply() -> None:

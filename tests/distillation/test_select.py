@@ -87,3 +87,20 @@ def test_a_reply_is_cut_back_to_what_the_evidence_holds() -> None:
         "1. Open My orders > Return an item.\n2. Send it within 30 days."
     )
     assert trim("Call 555 now. It opens at 9:41 in room 12.", context(EXCHANGE, EVIDENCE)) == ""
+
+
+def test_only_so_many_are_taught_and_they_are_the_best() -> None:
+    other = EXCHANGE.model_copy(update={"id": "t2-1", "ticket_id": "t2"})
+    evidence = {"t1-1": EVIDENCE, "t2-1": EVIDENCE}
+    looser = "The return label costs £3.50; start in My orders > Return an item within 30 days, dear loyal reader."
+    worse = answer(looser).model_copy(update={"exchange_id": "t2-1", "sample_id": "s2"})
+    kept, rejected = select([answer(GOOD), worse], [EXCHANGE, other], evidence, Rules(0.5, 0.0, most=1))
+    assert [row.text for row in kept] == [GOOD]
+    assert [row.reason for row in rejected] == ["enough better answers"]
+
+
+def test_an_answer_that_promises_a_deed_or_shares_little_with_our_agents_is_turned_away() -> None:
+    seen = context(EXCHANGE, EVIDENCE)
+    assert fault(answer(f"{GOOD} I've sent the label."), EXCHANGE, seen, RULES).startswith("promises")
+    assert fault(answer("Say what the label of the item is."), EXCHANGE, seen, RULES).startswith("has little")
+    assert trim(f"{GOOD} I'll return the label within 30 days.", seen) == GOOD
