@@ -20,7 +20,7 @@ from distillation.trim import promises, sentences, trim
 
 SHORTEST_WORDS = 5
 LEAST_AGREEMENT = 0.4
-NARRATING = ("the customer", "our agent", "the agent", "dear customer", "customer:", "agent:")
+NARRATING = ("the customer", "our agent", "the agent", "dear customer", "customer:", "agent:", "[customer", "[name")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,9 @@ from distillation.rows import TrainingRow
 from distillation.select import Rules, reasons, select
 
 SELECTION = "4"
-PREAMBLE = re.compile(r"^(?:sure|certainly|of course|here(?:'s| is))\b[^\n]{0,60}:\s*\n+", re.IGNORECASE)
+PREAMBLE = re.compile(
+    r"^(?:sure|certainly|of course|here(?:'s| is))\b[^\n]{0,80}:\s*\n+(?:-{3,}\s*\n+)?", re.IGNORECASE
+)
 
 
 async def teach(workspace: Workspace, config: Config) -> Path:
