@@ -53,6 +53,7 @@ class Retrieval(Section):
     articles: int = Field(2, ge=0, description="article passages in a brief")
     words: int = Field(80, ge=20, description="at most this many words of each are shown")
     ready: int = Field(160, ge=0, description="briefs asked for most: preferred, and read ahead; about 10 MB each")
+    prefer: float = Field(0.1, ge=0, description="how much nearer, in cosine, a brief must be than one of those")
 
 
 class Teaching(Section):
@@ -64,7 +65,7 @@ class Teaching(Section):
     temperature: float = 0.3
     min_support: float = Field(0.6, ge=0, le=1, description="share of an answer's content words seen in its evidence")
     deferral_share: float = Field(0.0, ge=0, le=0.5, description="at most this share of the rows teach handing over")
-    rows: int = Field(100, ge=0, description="answers taught, the best supported ones; 0 is all")
+    rows: int = Field(130, ge=0, description="answers taught, the best supported ones; 0 is all")
 
 
 class Training(Section):

@@ -36,14 +36,14 @@ ROWS = 1024
 QUESTION_WORDS = 90
 ASKED_WORDS = 16
 COMPANIONS = 0.6  # what a brief's other passages count for, beside its anchor, when a question is matched
-READY = 0.2  # by how much a brief that many ask for is preferred: it is as good, and the student has read it
 ANSWER = "\nAgent: "
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """Passages with unit vectors `vectors_PD`, and briefs: `briefs_BN` are places in `passages`, the anchor first, -1
-    where there is none. `opened_P` is 0 for articles, which are always known. `ready_R`: the briefs most asked for."""
+    where there is none. `opened_P` is 0 for articles, which are always known. `ready_R`: the briefs most asked for,
+    taken unless another is nearer by more than `prefer`."""
 
     id: str
     passages: list[Passage]
@@ -52,6 +52,7 @@ class Knowledge:
     briefs_BN: Places
     matched_BD: Vectors
     ready_R: Places
+    prefer: float
     words: int
     encoder: Any
 
@@ -81,7 +82,7 @@ class Knowledge:
         if before is not None:
             known_B = self.opened_P[anchors_B] < before.timestamp()
         scores_B = self.matched_BD @ vector
-        scores_B[self.ready_R] += READY
+        scores_B[self.ready_R] += self.prefer
         scores_B[~known_B] = -2.0
         for number in np.argsort(-scores_B, kind="stable")[:64]:
             if scores_B[number] == -2.0:
@@ -121,7 +122,9 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     briefs_BN: Places = np.load(kept)
     matched_BD = matched(vectors_PD, briefs_BN)
     ready_R = most_asked(vectors_PD, opened_P, owner_P, briefs_BN, matched_BD)[: settings.ready]
-    return Knowledge(name, passages, vectors_PD, opened_P, briefs_BN, matched_BD, ready_R, settings.words, encoder)
+    return Knowledge(
+        name, passages, vectors_PD, opened_P, briefs_BN, matched_BD, ready_R, settings.prefer, settings.words, encoder
+    )
 
 
 def gather_briefs(

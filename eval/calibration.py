@@ -12,7 +12,7 @@ from data.records import Answer, Exchange, Record
 from data.text import is_deferral, is_evasion, is_repetitive, overlap, support, unsupported
 
 LEAST_SUPPORT = 0.6
-LEAST_OVERLAP = 0.15
+LEAST_OVERLAP = 0.25
 
 
 class Judged(Record):

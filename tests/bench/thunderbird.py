@@ -37,6 +37,7 @@ def configuration(corpus: Path, overrides: list[str]) -> Config:
         "retrieval.tickets=2",
         "retrieval.articles=1",
         "retrieval.words=80",
+        "retrieval.prefer=0.2",
     ]
     return load(None, [*fixed, *overrides])
 

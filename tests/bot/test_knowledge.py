@@ -39,7 +39,7 @@ def known() -> Knowledge:
     briefs_BN = gather_briefs(vectors_PD, opened_P, owner_P, tickets=2, articles=1)
     return Knowledge(
         "k", PASSAGES, vectors_PD, opened_P, briefs_BN, matched(vectors_PD, briefs_BN),
-        ready_R=np.zeros(0, np.int32), words=20, encoder=Compass(),
+        ready_R=np.zeros(0, np.int32), prefer=0.2, words=20, encoder=Compass(),
     )  # fmt: skip
 
 
