@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from bot.config import Retrieval
 from data.errors import BadInput, NotFound
 from data.records import Record
 from data.workspace import Workspace, digest, write_json
@@ -26,8 +27,8 @@ class Sampling(Record):
 
 
 class Release(Record):
-    """`model`, `student`, `corpus`, `tickets` and `report` are artefact ids; `threshold` is of
-    confidence.score.
+    """`model`, `student`, `corpus`, `tickets` and `report` are artefact ids; `threshold` is of confidence.score;
+    `retrieval` is how the model found its evidence when it was evaluated, and finds it when it serves.
     """
 
     id: str
@@ -40,16 +41,19 @@ class Release(Record):
     prompt_version: str
     threshold: float
     sampling: Sampling = Sampling()
+    retrieval: Retrieval = Retrieval()
 
 
 def create(
     workspace: Workspace, *, model: str, tickets: str, prompt_version: str, threshold: float,
     student: str = "", corpus: str = "", report: str = "", sampling: Sampling | None = None,
+    retrieval: Retrieval | None = None,
 ) -> Release:  # fmt: skip
     """Write a release, or return the one with the same content that is already there."""
     content = {
         "model": model, "student": student, "corpus": corpus, "tickets": tickets, "report": report,
         "prompt_version": prompt_version, "threshold": threshold, "sampling": (sampling or Sampling()).model_dump(),
+        "retrieval": (retrieval or Retrieval()).model_dump(),
     }  # fmt: skip
     short = digest(content)
     for found in sorted((workspace.root / FOLDER).glob(f"release-*-{short}.json")):

@@ -22,7 +22,7 @@ from bot.launch import choose, running, start
 from bot.weights import resolve
 from data.records import Exchange
 from data.workspace import Workspace, manifest_of, write_rows
-from eval.calibration import Judged, calibration
+from eval.calibration import LEAST_OVERLAP, LEAST_SUPPORT, Judged, calibration
 from eval.costs import Machine, TeachCost
 from eval.evaluate import RunFacts, build_report
 
@@ -48,7 +48,7 @@ async def evaluate(workspace: Workspace, config: Config) -> Path:
     settings: dict[str, object] = {
         "evaluation": config.evaluation.model_dump(), "retrieval": config.retrieval.model_dump(),
         "prompt": prompt.VERSION, "base": config.student.name,
-        "hold_tokens": config.serving.hold_tokens,
+        "hold_tokens": config.serving.hold_tokens, "good": [LEAST_SUPPORT, LEAST_OVERLAP],
     }  # fmt: skip
     draft = workspace.draft("report", inputs, settings)
     if draft.done:

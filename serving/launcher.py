@@ -13,7 +13,7 @@ from bot.config import Config
 from bot.engine import Engine
 from bot.releases import Release
 from data.records import Passage
-from data.workspace import Workspace
+from data.workspace import Workspace, digest
 
 Find = Callable[[str], list[Passage]]
 Briefs = list[list[Passage]]
@@ -81,13 +81,14 @@ class LocalLauncher:
         return server
 
     async def find(self, release: Release) -> tuple[Find, Briefs]:
-        if release.tickets not in self._known:
-            self._known[release.tickets] = await asyncio.to_thread(self._load, release.tickets)
-        return self._known[release.tickets]
+        name = digest([release.tickets, release.retrieval.model_dump()])
+        if name not in self._known:
+            self._known[name] = await asyncio.to_thread(self._load, release)
+        return self._known[name]
 
-    def _load(self, tickets: str) -> tuple[Find, Briefs]:
-        folder = self._workspace.find("tickets", tickets)
-        known = knowledge.load(self._workspace, folder, self._config.retrieval)
+    def _load(self, release: Release) -> tuple[Find, Briefs]:
+        folder = self._workspace.find("tickets", release.tickets)
+        known = knowledge.load(self._workspace, folder, release.retrieval)
         return known.search, known.ready()
 
     def _log(self, name: str) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bot import prompt, releases, store
 from bot.confidence import calibrate
-from bot.config import Config
+from bot.config import Config, Retrieval
 from bot.releases import Release, Sampling
 from bot.store import Alias, Store
 from data.errors import BadInput
@@ -17,7 +17,8 @@ from eval.calibration import Judged
 def create_release(workspace: Workspace, config: Config) -> str:
     """Bundle the model the newest report is about. The first release goes live; later ones wait for `promote`."""
     report = workspace.latest("report")
-    about = manifest_of(report).inputs
+    made = manifest_of(report)
+    about = made.inputs
     model = manifest_of(workspace.find("model", about["model"]))
     student = manifest_of(workspace.find("student", model.inputs["student"]))
     judged = read_rows(report / "calibration.parquet", Judged)
@@ -25,6 +26,7 @@ def create_release(workspace: Workspace, config: Config) -> str:
         workspace, model=model.id, student=student.id, corpus=student.inputs["corpus"], tickets=about["tickets"],
         report=report.name, prompt_version=prompt.VERSION, threshold=threshold(judged, config.serving.target_good),
         sampling=Sampling(max_tokens=config.serving.max_tokens),
+        retrieval=Retrieval.model_validate(made.settings["retrieval"]),
     )  # fmt: skip
     with _open(workspace) as found, found.begin() as connection:
         if store.read_alias(connection) is None:
