@@ -7,15 +7,13 @@ workspace-thunderbird/ are written, which git ignores. Prints the README's table
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from bot.cli import loop
 from bot.config import Config, load
 from bot.weights import STARTER, pull
 from data.workspace import Workspace
-
-SYSTEMS = ("teacher", "base", "student", "human")
+from tests.bench.table import table
 
 
 def configuration(corpus: Path, overrides: list[str]) -> Config:
@@ -53,7 +51,7 @@ def main() -> None:
     for step in (loop.run_import, loop.run_teach, loop.run_train, loop.run_optimise):
         step(workspace, config)
     report = loop.run_evaluate(workspace, config)
-    print(json.dumps(json.loads((report / "report.json").read_text())["systems"], indent=1))
+    print(table(report))
 
 
 if __name__ == "__main__":
