@@ -5,6 +5,7 @@ Only this package may know every stage. Errors of ours print one line and exit w
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -21,6 +22,8 @@ operate.register(app)
 
 
 def main() -> None:
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_DISABLE", "1")  # bars of the libraries too: quiet when piped
     try:
         app()
     except DeskmateError as error:
