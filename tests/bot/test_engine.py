@@ -140,3 +140,13 @@ def test_two_tokens_in_a_chunk_and_half_a_character() -> None:
     (token,) = _tokens(held)
     assert (token.text, token.logprob) == ("", -1.0)
     assert math.isnan(token.margin)
+
+
+async def test_every_request_to_a_local_engine_has_a_connection_of_its_own(
+    engine: Engine, engine_server: EngineServer
+) -> None:
+    """llama.cpp hangs up on kept connections, so that the next request would fail."""
+    for _ in range(3):
+        engine_server.queue(Script("Descale it first."))
+        await engine.complete(ASK, max_tokens=20)
+    assert [headers["connection"] for headers in engine_server.headers] == ["close"] * 3
