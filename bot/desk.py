@@ -39,6 +39,10 @@ class Desk:
             subject=exchange.subject, hindsight=hindsight,
         )  # fmt: skip
 
+    def is_ready(self, exchange: Exchange) -> bool:
+        """Whether the brief that answers an exchange is one a server has read."""
+        return [passage.id for passage in self.evidence[exchange.id]] in [[p.id for p in brief] for brief in self.ready]
+
     def context(self, exchange: Exchange) -> str:
         return context(exchange, self.evidence[exchange.id])
 

@@ -96,9 +96,8 @@ async def _answer(
 async def _read_ahead(engine: Engine, desk: Desk, exchanges: Sequence[Exchange]) -> None:
     """What a server of the student has read before customers come (serving/ahead.py), as far as asked for here."""
     settings = desk.config.desk
-    ahead = {tuple(passage.id for passage in brief) for brief in desk.ready}
-    asked = {tuple(passage.id for passage in desk.evidence[e.id]): desk.evidence[e.id] for e in exchanges}
-    for brief in [passages for ids, passages in asked.items() if ids in ahead]:
+    asked = [desk.evidence[exchange.id] for exchange in exchanges if desk.is_ready(exchange)]
+    for brief in {tuple(passage.id for passage in passages): passages for passages in asked}.values():
         await engine.complete(prompt.unasked(settings.name, settings.about, brief), max_tokens=1)
 
 

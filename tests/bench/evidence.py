@@ -11,7 +11,7 @@ import argparse
 from statistics import fmean
 
 from bot.config import Config, Retrieval, load
-from bot.desk import Desk, gather
+from bot.desk import gather
 from data.text import fidelity, support
 from data.workspace import Workspace
 
@@ -31,13 +31,8 @@ def line(workspace: Workspace, config: Config) -> str:
     facts = fmean(share for share in known if share is not None)
     return (
         f"{made.tickets:7} {made.articles:8} {made.words:5} {made.ready:5} | {words:11.0f} {held:13.0%} {facts:6.0%} "
-        f"{_ready(desk):10.0%}"
+        f"{fmean(map(desk.is_ready, desk.exchanges)):10.0%}"
     )
-
-
-def _ready(desk: Desk) -> float:
-    read = {tuple(passage.id for passage in brief) for brief in desk.ready}
-    return fmean(tuple(passage.id for passage in desk.evidence[e.id]) in read for e in desk.exchanges)
 
 
 def main() -> None:
