@@ -21,7 +21,7 @@ from bot.confidence import score
 from bot.config import Config
 from bot.events import Amend, Checking, Delta, Done, Event, Handoff, Routed
 from bot.fit import fit
-from bot.prompt import DEFERRAL, ChatMessage
+from bot.prompt import DEFERRAL, ChatMessage, recites
 from bot.releases import Sampling
 from bot.router import BROKEN_OFF, DOUBLE_CHECK, Reason, RoutingDecision, StudentState, decide, farewell
 from data.errors import Busy, EngineError
@@ -133,6 +133,8 @@ async def _commit(attempt: Attempt, ask: Ask, cast: Cast, decision: RoutingDecis
         return decision
     sure = score([token.logprob for token in attempt.held], [token.margin for token in attempt.held], hold)
     said = "".join(token.text for token in attempt.held).strip()
+    if recites(said):
+        return _next(decision, FAILED[route], cast)
     deferred = bool(said) and DEFERRAL.startswith(said)
     state = StudentState(ask.turns[-1].text, teacher_up=cast.teacher is not None, score=sure, deferred=deferred)
     return decide(state, cast.threshold)

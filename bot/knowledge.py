@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +37,7 @@ QUESTION_WORDS = 90
 ASKED_WORDS = 16
 COMPANIONS = 0.6  # what a brief's other passages count for, beside its anchor, when a question is matched
 ANSWER = "\nAgent: "
+END = re.compile(r"(?<!\d)[.!?][\"'”’)*]*(?=\s)|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     texts = [searchable(passage) for passage in passages]
     name = digest([settings.model, texts])
     folder = workspace.root / "knowledge"
-    vectors_PD = _vectors(folder / f"{name}.npy", texts, encoder)
+    vectors_PD = vectors(folder / f"{name}.npz", [digest([settings.model, text]) for text in texts], texts, encoder)
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in passages])
     owner_P = np.array([ticket_of(passage) for passage in passages])
     kept = folder / f"{name}-{settings.tickets}-{settings.articles}.npy"
@@ -196,14 +197,23 @@ def shorten(passage: Passage, words: int) -> str:
     """What of a passage is shown: of a past ticket little of the question and `words` of the reply, the evidence."""
     asked, mark, reply = passage.text.partition(ANSWER)
     if passage.kind == "ticket" and mark:
-        return f"{cap(asked, ASKED_WORDS)}{ANSWER}{cap(reply, words)}"
-    return cap(passage.text, words)
+        return f"{cap(asked, ASKED_WORDS)}{ANSWER}{_whole(cap(reply, words))}"
+    return _whole(cap(passage.text, words))
 
 
 def cap(text: str, words: int) -> str:
     """The first `words` words, their spacing kept, and an ellipsis where there were more."""
     parts = re.findall(r"\S+\s*", text)
     return text if len(parts) <= words else "".join(parts[:words]).rstrip() + " …"
+
+
+def _whole(text: str) -> str:
+    """A capped text without the sentence or step that was cut in the middle, unless half of it would go: what breaks
+    off in the notes is repeated, broken off, to the customer."""
+    if not text.endswith(" …"):
+        return text
+    end = max((match.end() for match in END.finditer(text)), default=0)
+    return text[:end].rstrip() if end >= len(text) / 2 else text
 
 
 def ticket_of(passage: Passage) -> str:
@@ -230,19 +240,30 @@ def encode(encoder: Any, texts: list[str], *, progress: bool = False) -> Vectors
     return found
 
 
-def _vectors(path: Path, texts: list[str], encoder: Any) -> Vectors:
-    if path.is_file():
-        kept: Vectors = np.load(path)
-        if len(kept) == len(texts):
-            return kept
+def vectors(path: Path, marks: list[str], texts: list[str], encoder: Any) -> Vectors:
+    """[len(texts), D]; kept beside one another with a mark a text, so that only texts never seen are embedded."""
     import sys
 
-    made = encode(encoder, texts, progress=sys.stderr.isatty())
-    _save(path, made)
-    return made
+    if path.is_file():
+        kept: Vectors = np.load(path)["vectors"]
+        return kept
+    known = {mark: vector for file in path.parent.glob("*.npz") for mark, vector in _kept(file)}
+    fresh = [place for place, mark in enumerate(marks) if mark not in known]
+    made = encode(encoder, [texts[place] for place in fresh], progress=sys.stderr.isatty())
+    known |= {marks[place]: vector for place, vector in zip(fresh, made, strict=True)}
+    vectors_PD: Vectors = np.array([known[mark] for mark in marks], np.float32).reshape(len(marks), made.shape[1])
+    buffer = io.BytesIO()
+    np.savez(buffer, marks=np.array(marks), vectors=vectors_PD)
+    write_bytes(path, buffer.getvalue())
+    return vectors_PD
 
 
-def _save(path: Path, array: Vectors | Places) -> None:
+def _kept(file: Path) -> Iterator[tuple[str, Vectors]]:
+    with np.load(file) as kept:
+        yield from zip(kept["marks"].tolist(), kept["vectors"], strict=True)
+
+
+def _save(path: Path, array: Places) -> None:
     buffer = io.BytesIO()
     np.save(buffer, array)
     write_bytes(path, buffer.getvalue())

@@ -32,6 +32,7 @@ CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]")
 TURN_WORDS = 120
 EARLIER_WORDS = 40
 TURNS = 5
+NEAREST = 2
 
 
 def build(
@@ -41,14 +42,15 @@ def build(
     """Messages for a chat model: one system message with the notes, then the conversation.
 
     `turns` must end with the customer's. Control tokens in anyone's text are removed: what customers and articles say
-    is data. Subject and question come after the notes, which are the same for everybody who asks about the same thing:
-    an engine that has read the notes once needs to read only the question.
+    is data. Subject, question and which notes are nearest to it come after the notes, which are the same for everybody
+    who asks about the same thing: an engine that has read the notes once needs to read only the question.
     """
     notes = "\n\n".join(f"[{number}] {_note(passage)}" for number, passage in enumerate(passages, 1))
     system = SYSTEM.format(desk=desk, about=about) + (f"\n\nNotes:\n{notes}" if notes else "")
     messages: list[ChatMessage] = [{"role": "system", "content": system}, *_said(turns)]
     if subject and len(messages) == 2:
         messages[1]["content"] = f"{clean(subject)}\n{messages[1]['content']}"
+    messages[-1]["content"] += _nearest(passages)
     if hindsight:
         messages[-1]["content"] += HINDSIGHT.format(reply=cap(clean(hindsight), TURN_WORDS))
     return messages
@@ -65,9 +67,20 @@ def seen(turns: Sequence[Turn], passages: Sequence[Passage], subject: str = "") 
     return "\n".join([clean(subject), *said, *(_note(passage) for passage in passages)])
 
 
+def recites(said: str) -> bool:
+    """Whether a reply begins as our instructions do: a small model that reads them out instead of answering."""
+    return len(said.split()) > 1 and SYSTEM.startswith(said)
+
+
 def clean(text: str) -> str:
     """Chat-template control tokens out; they are never a customer's words."""
     return CONTROL.sub("", text).strip()
+
+
+def _nearest(passages: Sequence[Passage]) -> str:
+    """The numbers of the notes nearest to the question: their order in a brief is the same whoever asks."""
+    order = sorted(range(len(passages)), key=lambda place: -passages[place].score)
+    return "\n\nNearest notes: " + " ".join(f"[{place + 1}]" for place in order[:NEAREST]) if len(order) > 1 else ""
 
 
 def _said(turns: Sequence[Turn]) -> list[ChatMessage]:
@@ -87,4 +100,4 @@ def _note(passage: Passage) -> str:
     return f"{clean(passage.title)}\n{clean(passage.text)}"
 
 
-VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, EARLIER_WORDS, "5"])
+VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, EARLIER_WORDS, NEAREST, "6"])

@@ -53,6 +53,11 @@ THANKS = re.compile(
     r"\b(?:thanks?|thank you|thx|cheers|ta|perfect|brilliant|great|wonderful|appreciate\w*|excellent)\b",
     re.IGNORECASE,
 )
+ASKS = re.compile(
+    r"""\?\W*$ | \bbe\ more\ specific\b | \bmore\ (?:information|details?)\b | \bmisunderst
+    | \b(?:unclear|not\ clear|not\ sure|don['’]t\ understand)\b[^.]{0,20}\b(?:question|ask|mean|what)""",
+    re.IGNORECASE | re.VERBOSE,
+)
 PLEASED = frozenset({"good", "great", "positive", "satisfied", "happy", "thumbs_up", "5", "5.0", "4", "4.0"})
 DISPLEASED = frozenset({"bad", "negative", "unsatisfied", "dissatisfied", "thumbs_down", "1", "1.0", "2", "2.0"})
 GOOD: frozenset[Reaction] = frozenset({"accepted", "helpful", "thanked"})
@@ -141,3 +146,9 @@ def reaction_of(words: str) -> Reaction:
         return "thanked"
     polite = THANKS.search(start) and "?" not in words and len(words.split()) <= 60
     return "thanked" if polite else "came_back"
+
+
+def asks_back(reply: str) -> bool:
+    """Whether half of an agent's sentences or more ask for details: right for that customer, no answer for another."""
+    said = [part for part in re.split(r"(?<=[.!?])\s+|\n+", reply) if part.strip()]
+    return 2 * sum(bool(ASKS.search(part)) for part in said) >= len(said)

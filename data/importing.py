@@ -19,14 +19,14 @@ from pathlib import Path
 from data.articles import chunks, load_articles
 from data.clean import cap_words
 from data.errors import BadInput, DeskmateError
-from data.exchanges import GOOD, cut, is_merged
+from data.exchanges import GOOD, asks_back, cut, is_merged
 from data.importers import Row, Source, find
 from data.records import Article, Exchange, Passage, Rejected
 from data.redact import count as labels_in
 from data.split import Parts, boilerplate, divide, same_words
 from data.workspace import Workspace, digest, file_sha256, manifest_of, write_rows
 
-CODE = "import-3"
+CODE = "import-4"
 QUESTION_WORDS = 80
 TELLING_WORDS = 20
 RESOLVED = frozenset({"", "solved", "closed", "resolved", "archived", "done"})
@@ -185,7 +185,7 @@ def _telling(exchange: Exchange, stock: frozenset[str]) -> bool:
     """On a forum many replies ask back, chat or repeat a stock text; those are no evidence."""
     reply = exchange.human_reply
     long = len(reply.split()) >= TELLING_WORDS and not reply.rstrip().endswith("?")
-    return exchange.reaction in GOOD or (long and same_words(reply) not in stock)
+    return not asks_back(reply) and (exchange.reaction in GOOD or (long and same_words(reply) not in stock))
 
 
 def _dropped(parts: Parts) -> list[Rejected]:

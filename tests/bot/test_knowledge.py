@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bot.knowledge import Knowledge, gather_briefs, matched, most_asked, shorten, ticket_of
+from bot.knowledge import Knowledge, Vectors, gather_briefs, matched, most_asked, shorten, ticket_of, vectors
 from data.records import Passage
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -88,3 +89,28 @@ def test_a_desk_without_one_kind_of_passage_still_answers(known: Knowledge, tick
     made = gather_briefs(known.vectors_PD, known.opened_P, np.array(list("abcxy")), tickets, articles)
     assert len(made) == (3 if tickets else 0) + (2 if articles else 0)
     assert matched(known.vectors_PD, made).shape == (len(made), 2)
+
+
+def test_what_breaks_off_in_the_middle_is_not_shown() -> None:
+    text = "Turn it off. Wait a minute. Then turn the dial slowly to the left until it clicks twice."
+    article = Passage(id="d", kind="article", title="", text=text)
+    assert shorten(article, 8) == "Turn it off. Wait a minute."
+    assert shorten(article, 40) == text
+    assert shorten(article.model_copy(update={"text": "1. Press it\n2. Hold it for five seconds"}), 5) == "1. Press it"
+    assert shorten(article.model_copy(update={"text": "no end in sight of it"}), 4) == "no end in sight …"
+
+
+def test_only_texts_never_seen_are_embedded(tmp_path: Path) -> None:
+    asked: list[list[str]] = []
+
+    class Watched(Compass):
+        def encode(self, texts: list[str], **settings: object) -> Vectors:
+            asked.append(texts)
+            return super().encode(texts, **settings)
+
+    first = vectors(tmp_path / "one.npz", ["m-a", "m-b"], ["a", "b"], Watched())
+    second = vectors(tmp_path / "two.npz", ["m-c", "m-a"], ["c", "a"], Watched())
+    assert np.allclose(second[1], first[0])
+    assert asked == [["a", "b"], ["c"]]
+    vectors(tmp_path / "two.npz", ["m-c", "m-a"], ["c", "a"], Watched())
+    assert len(asked) == 2

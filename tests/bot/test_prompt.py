@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.prompt import build, unasked
+from bot.prompt import build, recites, unasked
 from data.records import Passage, Turn
 
 PASSAGE = Passage(id="a", kind="article", title="Returns", text="word " * 500)
@@ -30,3 +30,17 @@ def test_roles_follow_the_conversation() -> None:
     messages = build("Shop", "a shop", turns, [], subject="Order")
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
     assert messages[1]["content"] == "Where is my order?"
+
+
+def test_the_nearest_notes_are_named_after_the_question_whatever_their_place() -> None:
+    notes = [PASSAGE.model_copy(update={"score": score}) for score in (0.2, 0.7, 0.5)]
+    last = build("Shop", "a shop", TURNS, notes)[-1]["content"]
+    assert last == "Where is my order?\n\nNearest notes: [2] [3]"
+    assert build("Shop", "a shop", TURNS, notes[:1])[-1]["content"] == "Where is my order?"
+
+
+def test_reading_out_the_instructions_is_recognised_from_its_first_words() -> None:
+    assert recites("You are the")
+    assert not recites("You")
+    assert not recites("")
+    assert not recites("You can print the label again")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from data.exchanges import cut, reaction_of
+from data.exchanges import asks_back, cut, reaction_of
 from data.records import Message, Ticket
 
 REPLY = "Unplug it and lift the upper burr."
@@ -181,3 +181,16 @@ def test_accepted_beats_words_and_satisfaction_fills_in() -> None:
     plain = (said("customer", "It hums."), said("agent", REPLY))
     assert cut(ticket(*plain, satisfaction="good"))[0].reaction == "helpful"
     assert cut(ticket(*plain, satisfaction="bad"))[0].reaction == "complained"
+
+
+@pytest.mark.parametrize(
+    ("reply", "asks"),
+    [
+        ("I am unclear on the question. If I am misunderstanding, please provide more information.", True),
+        ("Which version do you use? What does it say?", True),
+        ("Open Settings. Then choose Privacy. Did that help?", False),
+        ("For more information see the article. Open Settings, then choose Privacy. Restart it.", False),
+    ],
+)
+def test_a_reply_that_only_asks_back_is_told_from_an_answer(reply: str, asks: bool) -> None:
+    assert asks_back(reply) is asks

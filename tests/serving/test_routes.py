@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.prompt import SYSTEM
 from bot.router import BROKEN_OFF, HANDOFF, TEXTS
 from data.workspace import Workspace
 from tests.engine_server import FOREVER, Script
@@ -44,6 +45,13 @@ def test_an_unsure_student_is_replaced_by_the_teacher_unseen(desk: Desk, launche
     assert text_of(found) == TEACHER.text
     assert "blue" not in str(found)
     assert "amend" not in dict(found)
+
+
+def test_a_student_that_reads_out_its_instructions_is_replaced_unseen(desk: Desk, launcher: ScriptedLauncher) -> None:
+    launcher.servers["one"].reply = lambda _: Script(SYSTEM)
+    found = desk.chat()
+    assert text_of(found) == TEACHER.text
+    assert SYSTEM[:12] not in str(found)
 
 
 BEFORE = {
