@@ -8,43 +8,51 @@ sentences to say, from the notes alone. A small model copies far better than it 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from bot.knowledge import ANSWER
+from bot.prompt import nearest
+from data.parts import parts
 from data.records import Exchange, Passage
 from data.text import content_words, is_evasion, overlap
-from distillation.trim import STEP, promises, sentences
+from distillation.trim import promises
 
 LEAST_GAIN = 0.03
 FEW_WORDS = 18  # below this one more sentence may cost a little: curt rows teach curt replies
+MANY_WORDS = 50  # beyond this nothing is added: the customer waits for every word
 LEAST_WORDS = 3
 MOST_PASSAGES = 2
-MOST_SENTENCES = 4
+MOST_PARTS = 4
 SAME = 0.6
-BULLET = re.compile(r"^\s*(?:[-*•>]\s+|\d{1,2}[.)]\s+)")
-UNDER = re.compile(r"\s+[-*•]\s")
-STRESS = re.compile(r"[*_`]{1,2}")
 ORDER = re.compile(r"\b[A-Z]{1,4}-?\d{4,}\b|#\d{4,}")
 
 
 def extract(exchange: Exchange, passages: Sequence[Passage]) -> str:
-    """At most MOST_SENTENCES sentences or procedures from at most MOST_PASSAGES passages, in their order; empty when
-    none has a word of the reply."""
+    """At most MOST_PARTS sentences or procedures from at most MOST_PASSAGES passages: the one the prompt names first,
+    the others in the order of the notes; empty when none has a word of the reply."""
+    named = nearest(exchange.turns, passages, exchange.subject)
     pool = {part: place for place, passage in enumerate(passages) for part in usable(passage)}
+    order = sorted(pool, key=lambda part: part != named)
     chosen: list[str] = []
     reached = 0.0
-    while len(chosen) < MOST_SENTENCES:
-        used = {pool[part] for part in chosen}
-        near = used if len(used) == MOST_PASSAGES else set(pool.values())
-        free = [part for part in pool if pool[part] in near and not any(overlap(part, c) > SAME for c in chosen)]
-        tried = [(overlap(_told(pool, [*chosen, part]), exchange.human_reply), part) for part in free]
-        value, part = max(tried, default=(0.0, ""), key=lambda pair: pair[0])
-        short = 0 < len(_told(pool, chosen).split()) < FEW_WORDS
-        if value < reached + (-LEAST_GAIN if short else LEAST_GAIN):
+    while len(chosen) < MOST_PARTS:
+        told = [_told(order, [*chosen, part]) for part in _free(pool, chosen)]
+        tried = [text for text in told if not chosen or len(text.split()) <= MANY_WORDS]
+        best = max(tried, default="", key=lambda text: overlap(text, exchange.human_reply))
+        value = overlap(best, exchange.human_reply)
+        short = 0 < len(_told(order, chosen).split()) < FEW_WORDS
+        if not best or value <= 0 or value < reached + (-LEAST_GAIN if short else LEAST_GAIN):
             break
         reached = value
-        chosen.append(part)
-    return _told(pool, chosen)
+        chosen.append(next(part for part in _free(pool, chosen) if _told(order, [*chosen, part]) == best))
+    return _told(order, chosen)
+
+
+def _free(pool: dict[str, int], chosen: Sequence[str]) -> list[str]:
+    """The parts that may still be added: new ones, of the passages already used once those are enough."""
+    used = {pool[part] for part in chosen}
+    near = used if len(used) == MOST_PASSAGES else set(pool.values())
+    return [part for part in pool if pool[part] in near and not any(overlap(part, c) > SAME for c in chosen)]
 
 
 def usable(passage: Passage) -> list[str]:
@@ -53,34 +61,15 @@ def usable(passage: Passage) -> list[str]:
     past = passage.kind == "ticket"
     shown = passage.text.partition(ANSWER)[2] if past else passage.text
     return [
-        part for part in (STRESS.sub("", part).strip() for part in _parts(shown))
+        part for part in parts(shown)
         if len(content_words(part)) >= LEAST_WORDS and not part.endswith(("…", ":", "?")) and "|" not in part
         and not is_evasion(part) and not (past and (promises(part) or ORDER.search(part)))
     ]  # fmt: skip
 
 
-def _parts(text: str) -> list[str]:
-    """Sentences; numbered steps in a row stay together, with the line that announces them: half of a procedure is
-    worse than none."""
-    found: list[str] = []
-    steps: list[str] = []
-    for line in [*(line for line in text.split("\n") if line.strip()), ""]:
-        if STEP.match(line) or (steps and UNDER.match(line)):
-            steps.append(line.strip())
-            continue
-        if len(steps) > 1:
-            lead = [found.pop()] if found and found[-1].endswith(":") else []
-            found.append("\n".join([*lead, *steps]))
-        else:
-            found += [BULLET.sub("", step) for step in steps]
-        steps = []
-        found += [BULLET.sub("", part) for part in sentences(line)]
-    return found
-
-
-def _told(pool: Iterable[str], chosen: Sequence[str]) -> str:
+def _told(order: Sequence[str], chosen: Sequence[str]) -> str:
     told = ""
-    for part in (part for part in pool if part in chosen):
+    for part in (part for part in order if part in chosen):
         apart = "\n" if "\n" in part or "\n" in told.rpartition("\n\n")[2] else " "
         told += (apart if told else "") + (part if part[-1:] in ".!?" else f"{part}.")
     return told

@@ -32,11 +32,17 @@ def test_roles_follow_the_conversation() -> None:
     assert messages[1]["content"] == "Where is my order?"
 
 
-def test_the_nearest_notes_are_named_after_the_question_whatever_their_place() -> None:
-    notes = [PASSAGE.model_copy(update={"score": score}) for score in (0.2, 0.7, 0.5)]
+def test_how_the_nearest_sentence_begins_comes_after_the_question_whatever_its_place() -> None:
+    notes = [
+        Passage(id=str(score), kind="article", title="", text=text, score=score)
+        for score, text in (
+            (0.2, "Beans are roasted on Tuesdays and Thursdays."),
+            (0.6, "Gift cards cannot be refunded at all.\nYour order leaves within a day of packing."),
+        )
+    ]
     last = build("Shop", "a shop", TURNS, notes)[-1]["content"]
-    assert last == "Where is my order?\n\nNearest notes: [2] [3]"
-    assert build("Shop", "a shop", TURNS, notes[:1])[-1]["content"] == "Where is my order?"
+    assert last == "Where is my order?\n\nNearest: Your order leaves within a day"
+    assert build("Shop", "a shop", TURNS, [])[-1]["content"] == "Where is my order?"
 
 
 def test_reading_out_the_instructions_is_recognised_from_its_first_words() -> None:
