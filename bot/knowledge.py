@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -117,12 +117,16 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     vectors_PD = vectors(folder / f"{name}.npz", [digest([settings.model, text]) for text in texts], texts, encoder)
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in passages])
     owner_P = np.array([ticket_of(passage) for passage in passages])
-    kept = folder / f"{name}-{settings.tickets}-{settings.articles}.npy"
-    if not kept.is_file():
-        _save(kept, gather_briefs(vectors_PD, opened_P, owner_P, settings.tickets, settings.articles))
-    briefs_BN: Places = np.load(kept)
+    kept = f"{name}-{settings.tickets}-{settings.articles}"
+    briefs_BN = _once(
+        folder / f"{kept}.npy",
+        lambda: gather_briefs(vectors_PD, opened_P, owner_P, settings.tickets, settings.articles),
+    )
     matched_BD = matched(vectors_PD, briefs_BN)
-    ready_R = most_asked(vectors_PD, opened_P, owner_P, briefs_BN, matched_BD)[: settings.ready]
+    order_B = _once(
+        folder / f"{kept}-asked.npy", lambda: most_asked(vectors_PD, opened_P, owner_P, briefs_BN, matched_BD)
+    )
+    ready_R = order_B[: settings.ready]
     return Knowledge(
         name, passages, vectors_PD, opened_P, briefs_BN, matched_BD, ready_R, settings.prefer, settings.words, encoder
     )
@@ -263,7 +267,11 @@ def _kept(file: Path) -> Iterator[tuple[str, Vectors]]:
         yield from zip(kept["marks"].tolist(), kept["vectors"], strict=True)
 
 
-def _save(path: Path, array: Places) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    write_bytes(path, buffer.getvalue())
+def _once(path: Path, make: Callable[[], Places]) -> Places:
+    """What `make` gives, worked out once and kept."""
+    if not path.is_file():
+        buffer = io.BytesIO()
+        np.save(buffer, make())
+        write_bytes(path, buffer.getvalue())
+    kept: Places = np.load(path)
+    return kept
