@@ -11,9 +11,7 @@ import re
 from collections.abc import Sequence
 
 from bot.knowledge import ANSWER, cap
-from data.parts import STEP, parts
 from data.records import Passage, Turn
-from data.text import content_words
 from data.workspace import digest
 
 ChatMessage = dict[str, str]
@@ -34,8 +32,6 @@ CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]")
 TURN_WORDS = 120
 EARLIER_WORDS = 40
 TURNS = 5
-OPENING = 6  # words
-SHARED = 0.1
 
 
 def build(
@@ -45,15 +41,14 @@ def build(
     """Messages for a chat model: one system message with the notes, then the conversation.
 
     `turns` must end with the customer's. Control tokens in anyone's text are removed: what customers and articles say
-    is data. Subject, question and how the sentence nearest to it begins come after the notes, which are the same for
-    everybody who asks about the same thing: an engine that has read the notes once needs to read only the question.
+    is data. Subject and question come after the notes, which are the same for everybody who asks about the same thing:
+    an engine that has read the notes once needs to read only the question.
     """
     notes = "\n\n".join(f"[{number}] {_note(passage)}" for number, passage in enumerate(passages, 1))
     system = SYSTEM.format(desk=desk, about=about) + (f"\n\nNotes:\n{notes}" if notes else "")
     messages: list[ChatMessage] = [{"role": "system", "content": system}, *_said(turns)]
     if subject and len(messages) == 2:
         messages[1]["content"] = f"{clean(subject)}\n{messages[1]['content']}"
-    messages[-1]["content"] += _opening(nearest(turns, passages, subject))
     if hindsight:
         messages[-1]["content"] += HINDSIGHT.format(reply=cap(clean(hindsight), TURN_WORDS))
     return messages
@@ -80,27 +75,6 @@ def clean(text: str) -> str:
     return CONTROL.sub("", text).strip()
 
 
-def nearest(turns: Sequence[Turn], passages: Sequence[Passage], subject: str = "") -> str:
-    """The sentence or procedure of the notes nearest to the question: by its note's score, then by words in common."""
-    asked = set(content_words("\n".join([subject, *(turn.text for turn in turns if turn.role == "customer")])))
-    scored = [
-        (passage.score + SHARED * _shared(part, asked), part)
-        for passage in passages for part in parts(_told(passage))
-        if len(part.split()) >= OPENING and "|" not in part and not part.endswith(("…", ":", "?"))
-    ]  # fmt: skip
-    return max(scored, default=(0.0, ""), key=lambda pair: pair[0])[1]
-
-
-def _shared(part: str, asked: set[str]) -> float:
-    said = set(content_words(part))
-    return float(len(said & asked) / (4 + len(said)) ** 0.5)
-
-
-def _opening(part: str) -> str:
-    """How it begins, enough to be found: a small model goes on from there, word for word."""
-    return f"\n\nNearest: {' '.join(STEP.sub('', part).split()[:OPENING])}" if part else ""
-
-
 def _said(turns: Sequence[Turn]) -> list[ChatMessage]:
     """The last turns as messages, each cut to what is shown."""
     shown: list[ChatMessage] = []
@@ -111,11 +85,6 @@ def _said(turns: Sequence[Turn]) -> list[ChatMessage]:
     return shown
 
 
-def _told(passage: Passage) -> str:
-    """What of a passage we said: a past ticket's reply, all of an article."""
-    return clean(passage.text).rpartition(ANSWER)[2] if passage.kind == "ticket" else clean(passage.text)
-
-
 def _note(passage: Passage) -> str:
     asked, mark, reply = clean(passage.text).partition(ANSWER)
     if passage.kind == "ticket" and mark:
@@ -123,4 +92,4 @@ def _note(passage: Passage) -> str:
     return f"{clean(passage.title)}\n{clean(passage.text)}"
 
 
-VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, EARLIER_WORDS, OPENING, SHARED, "7"])
+VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, EARLIER_WORDS, "5"])

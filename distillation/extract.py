@@ -8,10 +8,9 @@ sentences to say, from the notes alone. A small model copies far better than it 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bot.knowledge import ANSWER
-from bot.prompt import nearest
 from data.parts import parts
 from data.records import Exchange, Passage
 from data.text import content_words, is_evasion, overlap
@@ -28,24 +27,22 @@ ORDER = re.compile(r"\b[A-Z]{1,4}-?\d{4,}\b|#\d{4,}")
 
 
 def extract(exchange: Exchange, passages: Sequence[Passage]) -> str:
-    """At most MOST_PARTS sentences or procedures from at most MOST_PASSAGES passages: the one the prompt names first,
-    the others in the order of the notes; empty when none has a word of the reply."""
-    named = nearest(exchange.turns, passages, exchange.subject)
+    """At most MOST_PARTS sentences or procedures from at most MOST_PASSAGES passages, in the order of the notes; empty
+    when none has a word of the reply."""
     pool = {part: place for place, passage in enumerate(passages) for part in usable(passage)}
-    order = sorted(pool, key=lambda part: part != named)
     chosen: list[str] = []
     reached = 0.0
     while len(chosen) < MOST_PARTS:
-        told = [_told(order, [*chosen, part]) for part in _free(pool, chosen)]
+        told = [_told(pool, [*chosen, part]) for part in _free(pool, chosen)]
         tried = [text for text in told if not chosen or len(text.split()) <= MANY_WORDS]
         best = max(tried, default="", key=lambda text: overlap(text, exchange.human_reply))
         value = overlap(best, exchange.human_reply)
-        short = 0 < len(_told(order, chosen).split()) < FEW_WORDS
+        short = 0 < len(_told(pool, chosen).split()) < FEW_WORDS
         if not best or value <= 0 or value < reached + (-LEAST_GAIN if short else LEAST_GAIN):
             break
         reached = value
-        chosen.append(next(part for part in _free(pool, chosen) if _told(order, [*chosen, part]) == best))
-    return _told(order, chosen)
+        chosen.append(next(part for part in _free(pool, chosen) if _told(pool, [*chosen, part]) == best))
+    return _told(pool, chosen)
 
 
 def _free(pool: dict[str, int], chosen: Sequence[str]) -> list[str]:
@@ -67,9 +64,9 @@ def usable(passage: Passage) -> list[str]:
     ]  # fmt: skip
 
 
-def _told(order: Sequence[str], chosen: Sequence[str]) -> str:
+def _told(pool: Iterable[str], chosen: Sequence[str]) -> str:
     told = ""
-    for part in (part for part in order if part in chosen):
+    for part in (part for part in pool if part in chosen):
         apart = "\n" if "\n" in part or "\n" in told.rpartition("\n\n")[2] else " "
         told += (apart if told else "") + (part if part[-1:] in ".!?" else f"{part}.")
     return told

@@ -32,19 +32,6 @@ def test_roles_follow_the_conversation() -> None:
     assert messages[1]["content"] == "Where is my order?"
 
 
-def test_how_the_nearest_sentence_begins_comes_after_the_question_whatever_its_place() -> None:
-    notes = [
-        Passage(id=str(score), kind="article", title="", text=text, score=score)
-        for score, text in (
-            (0.2, "Beans are roasted on Tuesdays and Thursdays."),
-            (0.6, "Gift cards cannot be refunded at all.\nYour order leaves within a day of packing."),
-        )
-    ]
-    last = build("Shop", "a shop", TURNS, notes)[-1]["content"]
-    assert last == "Where is my order?\n\nNearest: Your order leaves within a day"
-    assert build("Shop", "a shop", TURNS, [])[-1]["content"] == "Where is my order?"
-
-
 def test_reading_out_the_instructions_is_recognised_from_its_first_words() -> None:
     assert recites("You are the")
     assert not recites("You")
