@@ -27,15 +27,15 @@ def configuration(corpus: Path, overrides: list[str]) -> Config:
         "desk.heldout=100",
         "desk.validation=40",
         "desk.limit_train=3000",
-        "teaching.limit=40",
-        "teaching.rows=300",
+        "teaching.limit=100",
+        "teaching.rows=400",
         "teaching.max_tokens=200",
         "evaluation.limit=100",
         "evaluation.max_tokens=200",
         "retrieval.tickets=2",
         "retrieval.articles=1",
         "retrieval.words=80",
-        "retrieval.prefer=0.1",
+        "retrieval.prefer=0.2",
     ]
     return load(None, [*fixed, *overrides])
 
