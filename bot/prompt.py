@@ -92,4 +92,4 @@ def _note(passage: Passage) -> str:
     return f"{clean(passage.title)}\n{clean(passage.text)}"
 
 
-VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, EARLIER_WORDS, "5"])
+VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, EARLIER_WORDS, "8"])

@@ -32,7 +32,7 @@ from distillation.extract import extract
 from distillation.rows import TrainingRow
 from distillation.select import Rules, reasons, select
 
-SELECTION = "5"
+SELECTION = "6"
 PREAMBLE = re.compile(
     r"^(?:sure|certainly|of course|here(?:'s| is))\b[^\n]{0,80}:\s*\n+(?:-{3,}\s*\n+)?", re.IGNORECASE
 )
