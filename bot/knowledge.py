@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -114,7 +115,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     texts = [searchable(passage) for passage in passages]
     name = digest([settings.model, texts])
     folder = workspace.root / "knowledge"
-    vectors_PD = vectors(folder / f"{name}.npz", [digest([settings.model, text]) for text in texts], texts, encoder)
+    vectors_PD = vectors(folder / f"{name}.npz", settings.model, texts, encoder)
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in passages])
     owner_P = np.array([ticket_of(passage) for passage in passages])
     kept = f"{name}-{settings.tickets}-{settings.articles}"
@@ -244,13 +245,12 @@ def encode(encoder: Any, texts: list[str], *, progress: bool = False) -> Vectors
     return found
 
 
-def vectors(path: Path, marks: list[str], texts: list[str], encoder: Any) -> Vectors:
+def vectors(path: Path, model: str, texts: list[str], encoder: Any) -> Vectors:
     """[len(texts), D]; kept beside one another with a mark a text, so that only texts never seen are embedded."""
-    import sys
-
     if path.is_file():
         kept: Vectors = np.load(path)["vectors"]
         return kept
+    marks = [digest([model, text]) for text in texts]
     known = {mark: vector for file in path.parent.glob("*.npz") for mark, vector in _kept(file)}
     fresh = [place for place, mark in enumerate(marks) if mark not in known]
     made = encode(encoder, [texts[place] for place in fresh], progress=sys.stderr.isatty())
