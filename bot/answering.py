@@ -22,7 +22,8 @@ from data.workspace import digest
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One answer to be made. `seed` and `temperature` are sent to the engine; `evidence` are passage ids."""
+    """One answer to be made. `seed` and `temperature` are sent to the engine; `evidence` are passage ids; `opening` as
+    in Engine.stream."""
 
     exchange_id: str
     source: Source
@@ -31,6 +32,7 @@ class Job:
     max_tokens: int
     temperature: float = 0.0
     seed: int = 0
+    opening: str = ""
 
     def sample_id(self, model: str) -> str:
         """Hash of everything that decides the answer: exchange, prompt, sampling and model."""
@@ -42,6 +44,7 @@ class Job:
             self.temperature,
             self.seed,
             model,
+            self.opening,
         ]
         return digest(parts)
 
@@ -79,7 +82,9 @@ async def answer_all(
 
 
 async def _answer(engine: Engine, job: Job, model: str, hold: int) -> Answer:
-    made = await engine.complete(job.messages, max_tokens=job.max_tokens, temperature=job.temperature, seed=job.seed)
+    made = await engine.complete(
+        job.messages, max_tokens=job.max_tokens, temperature=job.temperature, seed=job.seed, opening=job.opening
+    )
     mean = sum(made.logprobs) / len(made.logprobs) if made.logprobs else None
     return Answer(
         sample_id=job.sample_id(model), exchange_id=job.exchange_id, source=job.source, text=made.text.strip(),

@@ -21,7 +21,8 @@ from bot.confidence import score
 from bot.config import Config
 from bot.events import Amend, Checking, Delta, Done, Event, Handoff, Routed
 from bot.fit import fit
-from bot.prompt import DEFERRAL, ChatMessage, recites
+from bot.prompt import DEFERRAL, ChatMessage, known_by_heart, recites
+from bot.quote import quoted
 from bot.releases import Sampling
 from bot.router import BROKEN_OFF, DOUBLE_CHECK, Reason, RoutingDecision, StudentState, decide, farewell
 from data.errors import Busy, EngineError
@@ -79,7 +80,8 @@ async def answer(ask: Ask, cast: Cast) -> AsyncGenerator[Event]:
         if route == "teacher":
             yield Checking(decision)
         limit = min(cast.sampling.max_tokens, ask.max_tokens or cast.sampling.max_tokens)
-        async with Attempt(voice, messages, cast.sampling, limit, deadline) as attempt:
+        opening = quoted(evidence) if route == "student" else ""
+        async with Attempt(voice, messages, cast.sampling, limit, deadline, opening) as attempt:
             decision = await _commit(attempt, ask, cast, decision)
             if decision.route != route:
                 continue
@@ -125,6 +127,8 @@ async def _commit(attempt: Attempt, ask: Ask, cast: Cast, decision: RoutingDecis
     hold = cast.config.serving.hold_tokens if route == "student" else 1
     try:
         await attempt.hold(hold, cast.hold_seconds)
+        while route == "student" and attempt.finish is None and known_by_heart(attempt.said):
+            await attempt.hold(len(attempt.held) + 1, cast.hold_seconds)
     except (EngineError, Busy) as error:
         log.warning("%s gave no answer: %s", route, error)
         busy = isinstance(error, Busy) and route == "student"
@@ -132,10 +136,9 @@ async def _commit(attempt: Attempt, ask: Ask, cast: Cast, decision: RoutingDecis
     if route != "student":
         return decision
     sure = score([token.logprob for token in attempt.held], [token.margin for token in attempt.held], hold)
-    said = "".join(token.text for token in attempt.held).strip()
-    if recites(said):
+    if recites(attempt.said):
         return _next(decision, FAILED[route], cast)
-    deferred = bool(said) and DEFERRAL.startswith(said)
+    deferred = DEFERRAL.startswith(attempt.said)
     state = StudentState(ask.turns[-1].text, teacher_up=cast.teacher is not None, score=sure, deferred=deferred)
     return decide(state, cast.threshold)
 

@@ -29,8 +29,9 @@ class Speaker(Protocol):
     """What a model must do: bot.engine.Engine does."""
 
     def stream(
-        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
-    ) -> AsyncIterator[Token | Finish]: ...
+        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, seed: int = 0,
+        opening: str = "",
+    ) -> AsyncIterator[Token | Finish]: ...  # fmt: skip
 
 
 class Breaker(Protocol):
@@ -58,11 +59,12 @@ class Attempt:
     """
 
     def __init__(
-        self, voice: Voice, messages: list[ChatMessage], sampling: Sampling, max_tokens: int, deadline: float
-    ) -> None:
+        self, voice: Voice, messages: list[ChatMessage], sampling: Sampling, max_tokens: int, deadline: float,
+        opening: str = "",
+    ) -> None:  # fmt: skip
         self._voice = voice
         self._stream = voice.engine.stream(
-            messages, max_tokens=max_tokens, temperature=sampling.temperature, seed=sampling.seed
+            messages, max_tokens=max_tokens, temperature=sampling.temperature, seed=sampling.seed, opening=opening
         )
         self._deadline = deadline
         self._worked: bool | None = None
@@ -91,7 +93,8 @@ class Attempt:
 
         Raises Busy when no slot came free in time, EngineError when the model failed or said nothing.
         """
-        await self._take_slot()
+        if not self._has_slot:
+            await self._take_slot()
         limit = float("inf")
         while len(self.held) < tokens:
             token = await self._next()
@@ -102,11 +105,11 @@ class Attempt:
             limit = min(limit, now + seconds)
             if now >= limit and len(self.held) >= min(FEWEST_HELD, tokens):
                 break
-        while self.finish is None and not self._said():
+        while self.finish is None and not self.said:
             token = await self._next()
             if token is not None:
                 self.held.append(token)
-        if not self._said():
+        if not self.said:
             self._worked = False
             raise EngineError("the model ended without a word")
         self._worked = True
@@ -156,5 +159,7 @@ class Attempt:
             raise Busy("every slot of the model is taken") from error
         self._has_slot = True
 
-    def _said(self) -> bool:
-        return any(token.text.strip() for token in self.held)
+    @property
+    def said(self) -> str:
+        """What is held so far."""
+        return "".join(token.text for token in self.held).strip()

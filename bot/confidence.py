@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 FIRST_TOKENS = 12
 QUANTILE = 0.2
+UNSURE = -1.0  # nats: a model whose own first token is less likely (37 %) does not know how to begin
 
 
 @dataclass(frozen=True, slots=True)

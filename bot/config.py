@@ -42,6 +42,7 @@ class Model(Section):
     context: int = Field(2048, ge=256)
     parallel: int = Field(4, ge=1)
     threads: int = Field(0, ge=0)
+    lookup: int = Field(0, ge=0, description="tokens llama.cpp guesses at once by looking up in the prompt; 0 is none")
     euros_per_hour: float = 0.08
 
 
@@ -98,7 +99,7 @@ class Serving(Section):
     between_tokens_seconds: float = 5.0
     teacher_first_token_seconds: float = 120.0
     total_seconds: float = 240.0
-    hold_tokens: int = Field(3, ge=1)
+    hold_tokens: int = Field(1, ge=1, description="the student's first tokens, held back until it is known to be sure")
     target_good: float = Field(0.7, ge=0, le=1, description="share of the student's own replies that must be good")
     max_tokens: int = 200
     require_key: bool = False
@@ -108,7 +109,7 @@ class Config(Section):
     workspace: Path = Path("workspace")
     desk: Desk = Desk()
     teacher: Model = Model(name="starter-teacher")
-    student: Model = Model(name="starter-student", parallel=4)
+    student: Model = Model(name="starter-student", parallel=4, lookup=12)
     retrieval: Retrieval = Retrieval()
     teaching: Teaching = Teaching()
     training: Training = Training()

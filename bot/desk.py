@@ -12,6 +12,7 @@ from bot import prompt
 from bot.answering import Job
 from bot.config import Config
 from bot.knowledge import load
+from bot.quote import quoted
 from data.records import Exchange, Passage, Source
 from data.workspace import Workspace, digest, read_rows
 
@@ -52,7 +53,7 @@ class Desk:
         return Job(
             exchange.id, source, self.messages(exchange, hindsight),
             tuple(passage.id for passage in self.evidence[exchange.id]), max_tokens, temperature,
-            int(digest(exchange.id), 16) % 2**31,
+            int(digest(exchange.id), 16) % 2**31, quoted(self.evidence[exchange.id]) if source == "student" else "",
         )  # fmt: skip
 
 
@@ -61,12 +62,12 @@ def context(exchange: Exchange, evidence: Sequence[Passage]) -> str:
     return prompt.seen(exchange.turns, evidence, exchange.subject)
 
 
-def gather(workspace: Workspace, tickets: Path, config: Config, splits: Sequence[str]) -> Desk:
-    """The exchanges of some splits of an imported desk, with their evidence."""
+def gather(workspace: Workspace, tickets: Path, config: Config, splits: Sequence[str], *, quotes: bool = False) -> Desk:
+    """The exchanges of some splits of an imported desk, with their evidence; `quotes`: its nearest sentences marked."""
     knowledge = load(workspace, tickets, config.retrieval)
     rows = read_rows(tickets / "exchanges.parquet", Exchange)
     wanted = [exchange for exchange in rows if exchange.split in splits]
-    evidence = knowledge.evidence(wanted, progress=len(wanted) > SOME and sys.stderr.isatty())
+    evidence = knowledge.evidence(wanted, progress=len(wanted) > SOME and sys.stderr.isatty(), quotes=quotes)
     return Desk(wanted, evidence, config, knowledge.ready())
 
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from bot.confidence import UNSURE
 from data.errors import EngineError
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 ChatMessage = dict[str, str]
+CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}  # vLLM's words; llama.cpp knows them
 AGAINST_LOOPS = 0.4  # small models decoded greedily repeat themselves; every model here decodes alike
 
 
@@ -74,17 +77,38 @@ class Engine:
         self.logprobs = True
 
     async def stream(
-        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
-    ) -> AsyncIterator[Token | Finish]:
-        """Tokens as they come, then exactly one Finish. Raises EngineError. Closing it stops the engine."""
+        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, seed: int = 0,
+        opening: str = "",
+    ) -> AsyncIterator[Token | Finish]:  # fmt: skip
+        """Tokens as they come, then exactly one Finish. Raises EngineError. Closing it stops the engine.
+
+        `opening`: how the reply begins should the model not know how to (its own first token is unlikely). It comes as
+        one Token with the probability of what the model would have said: a reply that was helped is not a surer one.
+        """
+        body = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed, "frequency_penalty": AGAINST_LOOPS}
+        asked: list[ChatMessage] = [dict(message) for message in messages]
+        async with aclosing(self._events(asked, body)) as events:
+            first = await anext(events)
+            if not opening or not isinstance(first, Token) or not first.logprob < UNSURE:
+                yield first
+                async for event in events:
+                    yield event
+                return
+        yield replace(first, text=opening)
+        begun = [*asked, {"role": "assistant", "content": opening}]
+        async with aclosing(self._events(begun, {**body, "extra_body": CONTINUE})) as events:
+            async for event in events:
+                yield event
+
+    async def _events(self, messages: list[ChatMessage], body: dict[str, Any]) -> AsyncGenerator[Token | Finish]:
+        """One request: its tokens, then its Finish."""
         loop = asyncio.get_running_loop()
         limit = loop.time() + self.first_token_seconds
-        body = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed, "frequency_penalty": AGAINST_LOOPS}
         reply: Any = None
         count, reason, usage = 0, "", None
         try:
             async with asyncio.timeout_at(limit):
-                reply = await self._open([dict(message) for message in messages], body)
+                reply = await self._open(messages, body)
             chunks = aiter(reply)
             while chunk := await _next(chunks, limit):
                 usage = getattr(chunk, "usage", None) or usage
@@ -103,14 +127,16 @@ class Engine:
         yield self._finish(reason, usage, count)
 
     async def complete(
-        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, seed: int = 0
-    ) -> Completion:
+        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, seed: int = 0,
+        opening: str = "",
+    ) -> Completion:  # fmt: skip
         """The whole answer at once, streamed underneath so that a stall is noticed. Raises EngineError."""
         began = time.perf_counter()
         first = 0.0
         tokens: list[Token] = []
         finish: Finish | None = None
-        async for event in self.stream(messages, max_tokens=max_tokens, temperature=temperature, seed=seed):
+        sampling: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+        async for event in self.stream(messages, **sampling, opening=opening):
             if isinstance(event, Finish):
                 finish = event
                 continue

@@ -17,14 +17,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bot.quote import Quotes, quotable
 from bot.weights import resolve
-from data.records import Exchange, Passage
+from data.records import ANSWER, Exchange, Passage
 from data.workspace import Workspace, digest, read_rows, write_bytes
 
 if TYPE_CHECKING:
@@ -37,7 +39,6 @@ ROWS = 1024
 QUESTION_WORDS = 90
 ASKED_WORDS = 16
 COMPANIONS = 0.6  # what a brief's other passages count for, beside its anchor, when a question is matched
-ANSWER = "\nAgent: "
 END = re.compile(r"(?<!\d)[.!?][\"'”’)*]*(?=\s)|\n")
 
 
@@ -56,23 +57,29 @@ class Knowledge:
     ready_R: Places
     prefer: float
     words: int
+    quotes: Quotes
     encoder: Any
 
     def search(self, question: str, *, before: datetime | None = None, ticket: str = "") -> list[Passage]:
-        """The brief nearest to a question, its anchor first, each passage cut to what is shown; `score` is its cosine.
+        """The brief nearest to a question, its anchor first, each passage cut to what is shown; `score` is its cosine
+        and `quote` the sentence nearest of all.
 
         `before` admits only briefs of tickets opened earlier; `ticket` is the id of the one at hand, never its own
         evidence.
         """
-        return self._found(encode(self.encoder, [question])[0], before, ticket)
+        vector = encode(self.encoder, [question])[0]
+        return self.quotes.mark(self._found(vector, before, ticket), vector)
 
-    def evidence(self, exchanges: Sequence[Exchange], *, progress: bool = False) -> dict[str, list[Passage]]:
+    def evidence(
+        self, exchanges: Sequence[Exchange], *, progress: bool = False, quotes: bool = False
+    ) -> dict[str, list[Passage]]:
         """By exchange id, the evidence each is answered from, as it was known when its ticket was opened."""
         vectors_ED = encode(self.encoder, [exchange.question for exchange in exchanges], progress=progress)
-        return {
-            exchange.id: self._found(vector, exchange.created, exchange.ticket_id)
-            for exchange, vector in zip(exchanges, vectors_ED, strict=True)
-        }
+        found: dict[str, list[Passage]] = {}
+        for exchange, vector in zip(exchanges, vectors_ED, strict=True):
+            passages = self._found(vector, exchange.created, exchange.ticket_id)
+            found[exchange.id] = self.quotes.mark(passages, vector) if quotes else passages
+        return found
 
     def _found(self, vector: Vectors, before: datetime | None, ticket: str) -> list[Passage]:
         number = self._nearest(vector, before, ticket)
@@ -127,10 +134,14 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     order_B = _once(
         folder / f"{kept}-asked.npy", lambda: most_asked(vectors_PD, opened_P, owner_P, briefs_BN, matched_BD)
     )
-    ready_R = order_B[: settings.ready]
-    return Knowledge(
-        name, passages, vectors_PD, opened_P, briefs_BN, matched_BD, ready_R, settings.prefer, settings.words, encoder
-    )
+    known = Knowledge(
+        name, passages, vectors_PD, opened_P, briefs_BN, matched_BD, order_B[: settings.ready], settings.prefer,
+        settings.words, Quotes(partial(encode, encoder)), encoder,
+    )  # fmt: skip
+    lines = sorted({line for brief in known.ready() for passage in brief for line in quotable(passage)})
+    made = vectors(folder / "quotes" / f"{digest([settings.model, lines])}.npz", settings.model, lines, encoder)
+    known.quotes.known |= zip(lines, made, strict=True)
+    return known
 
 
 def gather_briefs(

@@ -197,6 +197,7 @@ def _llamacpp(model: Model, file: str, port: int) -> list[str]:
     return [
         sys.executable, "-m", "bot.llama_server", "--model", file, "--name", model.name, "--port", str(port),
         "--context", str(model.context), "--parallel", str(model.parallel), "--threads", str(model.threads),
+        "--lookup", str(model.lookup),
     ]  # fmt: skip
 
 

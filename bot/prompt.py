@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bot.knowledge import ANSWER, cap
-from data.records import Passage, Turn
+from bot.knowledge import cap
+from data.records import ANSWER, Passage, Turn
 from data.workspace import digest
 
 ChatMessage = dict[str, str]
@@ -32,6 +32,7 @@ CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]")
 TURN_WORDS = 120
 EARLIER_WORDS = 40
 TURNS = 5
+TELLING_WORDS = 3
 
 
 def build(
@@ -63,6 +64,11 @@ def seen(turns: Sequence[Turn], passages: Sequence[Passage], subject: str = "") 
     """All the words of a prompt that a reply may rest on: the conversation and the notes, as far as they are shown."""
     said = (message["content"] for message in _said(turns))
     return "\n".join([clean(subject), *said, *(_note(passage) for passage in passages)])
+
+
+def known_by_heart(said: str) -> bool:
+    """Whether a reply has so far too few words to tell whether it reads out our instructions, or hands over."""
+    return len(said.split()) < TELLING_WORDS and any(text.startswith(said) for text in (SYSTEM, DEFERRAL))
 
 
 def recites(said: str) -> bool:

@@ -15,6 +15,7 @@ Split = Literal["train", "validation", "heldout"]
 Reaction = Literal["accepted", "helpful", "thanked", "came_back", "complained", "none"]
 Source = Literal["teacher", "hindsight", "human", "extract", "student", "base"]
 Route = Literal["student", "teacher", "human"]
+ANSWER = "\nAgent: "  # between question and reply in the text of a past ticket
 
 
 class Record(BaseModel):
@@ -93,7 +94,10 @@ class Exchange(Record):
 
 
 class Passage(Record):
-    """One piece of evidence: part of an article, or a resolved past ticket (question and reply)."""
+    """One piece of evidence: part of an article, or a resolved past ticket (question and reply, ANSWER between them).
+
+    `score`: cosine with the question. `quote`: its sentence nearest to the question, if no other one has a nearer.
+    """
 
     id: str
     kind: Literal["article", "ticket"]
@@ -102,6 +106,7 @@ class Passage(Record):
     created: datetime | None = None
     url: str = ""
     score: float = 0.0
+    quote: str = ""
 
 
 class Answer(Record):

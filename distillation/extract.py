@@ -7,27 +7,22 @@ sentences to say, from the notes alone. A small model copies far better than it 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
-from bot.knowledge import ANSWER
+from bot.quote import quotable
 from data.records import Exchange, Passage
-from data.text import content_words, overlap
-from distillation.trim import promises, sentences
+from data.text import overlap
 
 LEAST_GAIN = 0.03
-LEAST_WORDS = 3
 MOST_PASSAGES = 2
 MOST_SENTENCES = 4
 SAME = 0.6
-MARKS = re.compile(r"^\s*(?:[-*•>]\s+|\d{1,2}[.)]\s+)|[*_`]{1,2}")
-ORDER = re.compile(r"\b[A-Z]{1,4}-?\d{4,}\b|#\d{4,}")
 
 
 def extract(exchange: Exchange, passages: Sequence[Passage]) -> str:
     """At most MOST_SENTENCES sentences from at most MOST_PASSAGES passages, in their order; empty when none has a word
     of the reply."""
-    pool = {line: place for place, passage in enumerate(passages) for line in usable(passage)}
+    pool = {line: place for place, passage in enumerate(passages) for line in quotable(passage)}
     chosen: list[str] = []
     reached = 0.0
     while len(chosen) < MOST_SENTENCES:
@@ -41,19 +36,6 @@ def extract(exchange: Exchange, passages: Sequence[Passage]) -> str:
         reached = value
         chosen.append(line)
     return _told(pool, chosen)
-
-
-def usable(passage: Passage) -> list[str]:
-    """What of a passage may be said to another customer: whole sentences with content, and of a past reply nothing
-    that was promised to that customer or belongs to that order."""
-    past = passage.kind == "ticket"
-    shown = passage.text.partition(ANSWER)[2] if past else passage.text
-    lines = [MARKS.sub("", sentence).strip() for sentence in sentences(shown)]
-    return [
-        line for line in lines
-        if len(content_words(line)) >= LEAST_WORDS and not line.endswith(("…", ":", "?")) and "|" not in line
-        and not (past and (promises(line) or ORDER.search(line)))
-    ]  # fmt: skip
 
 
 def _told(pool: Iterable[str], chosen: Sequence[str]) -> str:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from bot.desk import context
 from bot.prompt import DEFERRAL
 from data.records import Answer, Exchange, Passage
+from data.sentences import promises, sentences
 from data.text import is_deferral, is_evasion, is_repetitive, overlap, support, unsupported
-from distillation.trim import promises, sentences, trim
+from distillation.trim import trim
 
 SHORTEST_WORDS = 5
 LEAST_AGREEMENT = 0.4

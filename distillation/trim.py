@@ -8,24 +8,12 @@ from __future__ import annotations
 
 import re
 
+from data.sentences import STEP, parts, promises, sentences
 from data.text import content_words, support, unsupported
 
-SENTENCE = re.compile(r"(?<=[.!?])(?<!\b[Nn]o\.)(?<!e\.g\.)(?<!i\.e\.)\s+(?=[A-Z0-9])")
-STEP = re.compile(r"^\s*\d{1,2}\.\s+")
-PROMISE = re.compile(r"\b(?:I|we)(?:['’](?:ve|ll|m|re|d)| (?:have|will|am|just|already|can see|checked|found|see))\b")
 LEAST_WORDS = 12
 LEAST_SHARE = 0.34
 LEAST_SUPPORT = 0.5
-
-
-def sentences(text: str) -> list[str]:
-    """The sentences of a text, line by line, steps with their numbers."""
-    return [part for line in text.split("\n") if line.strip() for part in _parts(line)]
-
-
-def promises(sentence: str) -> bool:
-    """Says what its writer did or is going to do: true of that agent, never of a model that says it again."""
-    return PROMISE.search(sentence) is not None
 
 
 def trim(text: str, seen: str) -> str:
@@ -48,14 +36,9 @@ def holds(sentence: str, seen: str) -> bool:
     return not content_words(bare) or support(bare, seen) >= LEAST_SUPPORT
 
 
-def _parts(line: str) -> list[str]:
-    """A step stands or falls whole."""
-    return [line] if STEP.match(line) else SENTENCE.split(line.strip())
-
-
 def _line(line: str, seen: str) -> str | None:
     """A line with the sentences that hold; None when nothing of it is left."""
-    kept = [part for part in _parts(line) if holds(part, seen)]
+    kept = [part for part in parts(line) if holds(part, seen)]
     return " ".join(kept) if kept or not line.strip() else None
 
 

@@ -53,7 +53,7 @@ async def evaluate(workspace: Workspace, config: Config) -> Path:
     draft = workspace.draft("report", inputs, settings)
     if draft.done:
         return draft.path
-    desk = gather(workspace, tickets, config, ("validation", "heldout"))
+    desk = gather(workspace, tickets, config, ("validation", "heldout"), quotes=True)
     heldout = spread(desk.part("heldout"), config.evaluation.limit)
     journal = Journal(draft.path / ".answers.jsonl")
     contestants = _contestants(config, model)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from bot.knowledge import Knowledge, Vectors, gather_briefs, matched, most_asked, shorten, ticket_of, vectors
+from bot.quote import Quotes
 from data.records import Passage
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -19,6 +21,10 @@ class Compass:
 
     def encode(self, texts: list[str], **_: object) -> np.ndarray:
         return np.array([[np.cos(ANGLES[text]), np.sin(ANGLES[text])] for text in texts], np.float32)
+
+
+def silent(lines: Sequence[str]) -> Vectors:
+    return np.zeros((len(lines), 2), np.float32)
 
 
 def ticket(name: str, day: int) -> Passage:
@@ -40,7 +46,8 @@ def known() -> Knowledge:
     briefs_BN = gather_briefs(vectors_PD, opened_P, owner_P, tickets=2, articles=1)
     return Knowledge(
         "k", PASSAGES, vectors_PD, opened_P, briefs_BN, matched(vectors_PD, briefs_BN),
-        ready_R=np.zeros(0, np.int32), prefer=0.2, words=20, encoder=Compass(),
+        ready_R=np.zeros(0, np.int32), prefer=0.2, words=20, quotes=Quotes(silent),
+        encoder=Compass(),
     )  # fmt: skip
 
 

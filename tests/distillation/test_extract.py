@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from bot.quote import quotable
 from data.records import Exchange, Passage, Turn
 from data.text import overlap, support
-from distillation.extract import extract, usable
+from distillation.extract import extract
 
 ARTICLE = Passage(
     id="a", kind="article", title="Returns",
@@ -25,12 +26,12 @@ def exchange(reply: str) -> Exchange:
     )  # fmt: skip
 
 
-def test_only_what_may_be_said_to_another_customer_is_usable() -> None:
-    assert usable(ARTICLE) == [
+def test_only_what_may_be_said_to_another_customer_is_quotable() -> None:
+    assert quotable(ARTICLE) == [
         "Returns are free above £40.", "Start in My orders > Return an item within 30 days.",
         "Tape it over the old one.",
     ]  # fmt: skip
-    assert usable(TICKET) == [
+    assert quotable(TICKET) == [
         "You can print the label again in My orders.", "Your refund takes 5 working days once the parcel is here.",
     ]  # fmt: skip
 
@@ -41,7 +42,7 @@ def test_the_sentences_nearest_to_the_reply_are_chosen_in_the_order_of_the_notes
     assert made == (
         "Start in My orders > Return an item within 30 days. Your refund takes 5 working days once the parcel is here."
     )
-    assert overlap(made, reply) > max(overlap(line, reply) for line in usable(ARTICLE) + usable(TICKET))
+    assert overlap(made, reply) > max(overlap(line, reply) for line in quotable(ARTICLE) + quotable(TICKET))
     assert support(made, f"{ARTICLE.text}\n{TICKET.text}") == 1.0
 
 

@@ -1,0 +1,67 @@
+"""Which sentence of the notes comes nearest to a question: how a student begins that does not know how to begin.
+
+A small model copies well and chooses badly. Where the first token it would say is unlikely by its own count, it has not
+found the place in the notes that answers; the encoder that found the notes finds it better (bot/opening.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from data.records import ANSWER, Passage
+from data.sentences import promises, sentences
+from data.text import content_words
+
+Vectors = npt.NDArray[np.float32]
+LEAST_WORDS = 3
+MARKS = re.compile(r"^\s*(?:[-*•>]\s+|\d{1,2}[.)]\s+)|[*_`]{1,2}")
+ORDER = re.compile(r"\b[A-Z]{1,4}-?\d{4,}\b|#\d{4,}")
+
+
+def quotable(passage: Passage) -> list[str]:
+    """What of a passage may be said to another customer: whole sentences with content, and of a past reply nothing
+    that was promised to that customer or belongs to that order."""
+    past = passage.kind == "ticket"
+    shown = passage.text.partition(ANSWER)[2] if past else passage.text
+    lines = [MARKS.sub("", sentence).strip() for sentence in sentences(shown)]
+    return [
+        line for line in lines
+        if len(content_words(line)) >= LEAST_WORDS and not line.endswith(("…", ":", "?")) and "|" not in line
+        and not (past and (promises(line) or ORDER.search(line)))
+    ]  # fmt: skip
+
+
+class Quotes:
+    """`encode` gives unit vectors [len(texts), D]. `known`: the sentences embedded so far, each once."""
+
+    def __init__(self, encode: Callable[[list[str]], Vectors]) -> None:
+        self._encode = encode
+        self.known: dict[str, Vectors] = {}
+
+    def mark(self, passages: Sequence[Passage], question_D: Vectors) -> list[Passage]:
+        """The passages found for a question, the one that holds the nearest sentence with it as its `quote`.
+
+        A sentence counts by its own cosine with the question plus its passage's: alone it often lacks what it is about.
+        """
+        held = [(place, line) for place, passage in enumerate(passages) for line in quotable(passage)]
+        self._learn(line for _, line in held)
+        scores = [float(self.known[line] @ question_D) + passages[place].score for place, line in held]
+        if not scores:
+            return list(passages)
+        best, line = held[int(np.argmax(scores))]
+        quote = line if line[-1] in ".!?" else f"{line}."
+        return [p.model_copy(update={"quote": quote}) if place == best else p for place, p in enumerate(passages)]
+
+    def _learn(self, lines: Iterable[str]) -> None:
+        fresh = list(dict.fromkeys(line for line in lines if line not in self.known))
+        if fresh:
+            self.known |= dict(zip(fresh, self._encode(fresh), strict=True))
+
+
+def quoted(passages: Iterable[Passage]) -> str:
+    """The sentence that was marked; empty when none was."""
+    return next((passage.quote for passage in passages if passage.quote), "")
