@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot import prompt
@@ -23,12 +23,13 @@ Evidence = Mapping[str, Sequence[Passage]]
 @dataclass(frozen=True, slots=True)
 class Desk:
     """`evidence` by exchange id: what was known when the ticket was opened, cut to what is shown. `ready`: the briefs a
-    server reads before anybody asks."""
+    server reads before anybody asks. `excerpts` by exchange id: the nearest sentences of its evidence, if asked for."""
 
     exchanges: list[Exchange]
     evidence: Evidence
     config: Config
     ready: Sequence[Sequence[Passage]] = ()
+    excerpts: Mapping[str, str] = field(default_factory=dict)
 
     def part(self, split: str) -> list[Exchange]:
         return [exchange for exchange in self.exchanges if exchange.split == split]
@@ -63,12 +64,13 @@ def context(exchange: Exchange, evidence: Sequence[Passage]) -> str:
 
 
 def gather(workspace: Workspace, tickets: Path, config: Config, splits: Sequence[str], *, quotes: bool = False) -> Desk:
-    """The exchanges of some splits of an imported desk, with their evidence; `quotes`: its nearest sentences marked."""
+    """The exchanges of some splits of an imported desk, with their evidence; `quotes`: and its nearest sentences."""
     knowledge = load(workspace, tickets, config.retrieval)
     rows = read_rows(tickets / "exchanges.parquet", Exchange)
     wanted = [exchange for exchange in rows if exchange.split in splits]
     evidence = knowledge.evidence(wanted, progress=len(wanted) > SOME and sys.stderr.isatty(), quotes=quotes)
-    return Desk(wanted, evidence, config, knowledge.ready())
+    excerpts = knowledge.excerpts(wanted, evidence) if quotes else {}
+    return Desk(wanted, evidence, config, knowledge.ready(), excerpts)
 
 
 def spread(exchanges: Sequence[Exchange], limit: int) -> list[Exchange]:

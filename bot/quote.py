@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from data.records import ANSWER, Passage
 from data.sentences import promises, sentences
-from data.text import content_words
+from data.text import content_words, overlap
 
 Vectors = npt.NDArray[np.float32]
 LEAST_WORDS = 3
+SAME = 0.6
 MARKS = re.compile(r"^\s*(?:[-*•>]\s+|\d{1,2}[.)]\s+)|[*_`]{1,2}")
 ORDER = re.compile(r"\b[A-Z]{1,4}-?\d{4,}\b|#\d{4,}")
 
@@ -47,19 +48,33 @@ class Quotes:
 
         A sentence counts by its own cosine with the question plus its passage's: alone it often lacks what it is about.
         """
+        found = self._nearest(passages, question_D, 1)
+        best, quote = found[0] if found else (-1, "")
+        return [p.model_copy(update={"quote": quote}) if place == best else p for place, p in enumerate(passages)]
+
+    def excerpt(self, passages: Sequence[Passage], question_D: Vectors, count: int = 3) -> str:
+        """The nearest sentences as a reply that no model had a part in: what a student has to beat."""
+        return " ".join(quote for _, quote in self._nearest(passages, question_D, count))
+
+    def _nearest(self, passages: Sequence[Passage], question_D: Vectors, count: int) -> list[tuple[int, str]]:
+        """At most `count` sentences that do not repeat one another, each with its passage's place, in their order."""
         held = [(place, line) for place, passage in enumerate(passages) for line in quotable(passage)]
         self._learn(line for _, line in held)
         scores = [float(self.known[line] @ question_D) + passages[place].score for place, line in held]
-        if not scores:
-            return list(passages)
-        best, line = held[int(np.argmax(scores))]
-        quote = line if line[-1] in ".!?" else f"{line}."
-        return [p.model_copy(update={"quote": quote}) if place == best else p for place, p in enumerate(passages)]
+        chosen: list[int] = []
+        for number in np.argsort(-np.array(scores), kind="stable"):
+            if len(chosen) < count and not any(overlap(held[number][1], held[c][1]) > SAME for c in chosen):
+                chosen.append(int(number))
+        return [(held[number][0], _ended(held[number][1])) for number in sorted(chosen)]
 
     def _learn(self, lines: Iterable[str]) -> None:
         fresh = list(dict.fromkeys(line for line in lines if line not in self.known))
         if fresh:
             self.known |= dict(zip(fresh, self._encode(fresh), strict=True))
+
+
+def _ended(line: str) -> str:
+    return line if line[-1] in ".!?" else f"{line}."
 
 
 def quoted(passages: Iterable[Passage]) -> str:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 Role = Literal["customer", "agent", "bot", "system"]
 Split = Literal["train", "validation", "heldout"]
 Reaction = Literal["accepted", "helpful", "thanked", "came_back", "complained", "none"]
-Source = Literal["teacher", "hindsight", "human", "extract", "student", "base"]
+Source = Literal["teacher", "hindsight", "human", "extract", "student", "base", "notes"]
 Route = Literal["student", "teacher", "human"]
 ANSWER = "\nAgent: "  # between question and reply in the text of a past ticket
 
@@ -110,7 +110,7 @@ class Passage(Record):
 
 
 class Answer(Record):
-    """One answer to one exchange, by the teacher, the human agent, the notes or a student; what a corpus is made of.
+    """One answer to one exchange, by teacher, human agent, student or the notes alone; what a corpus is made of.
 
     `sample_id` hashes exchange, prompt, sampling parameters, seed and model, so a rerun never repeats an answer.
     `logprob` is the mean log-probability of the answer's tokens (None when the engine does not tell);

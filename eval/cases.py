@@ -14,7 +14,7 @@ from data.records import Answer, Exchange, Passage, Record, Turn
 from data.text import unsupported
 from eval.metrics import WEAK_EVIDENCE, Metrics, evidence_reach, measure
 
-System = Literal["teacher", "base", "student", "human"]
+System = Literal["teacher", "notes", "base", "student", "human"]
 Outcome = Literal["fine", "deferral", "evasion", "unsupported", "broken"]
 SYSTEMS: tuple[System, ...] = get_args(System)
 
@@ -88,7 +88,7 @@ def build_cases(
     sources = {answer.source for answer in answers}
     if not {"teacher", "student"} <= sources:
         raise BadInput("evaluation needs answers of both teacher and student; run `deskmate evaluate` again")
-    used = [source for source in ("teacher", "base", "student") if source in sources]
+    used = [source for source in ("teacher", "notes", "base", "student") if source in sources]
     complete = [exchange for exchange in exchanges if all((exchange.id, source) in given for source in used)]
     if not complete:
         raise BadInput("no exchange was answered by every model; run `deskmate evaluate` again to finish it")

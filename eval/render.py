@@ -19,10 +19,12 @@ from eval.report import ENOUGH, EvalReport, SystemSummary
 from eval.statistics import Interval
 
 NAMES: dict[System, str] = {
-    "teacher": "Teacher", "base": "Student before training", "student": "Student", "human": "Our agent",
+    "teacher": "Teacher", "notes": "Notes alone, no model", "base": "Student before training", "student": "Student",
+    "human": "Our agent",
 }  # fmt: skip
 COLOURS: dict[System, str] = {
     "teacher": "#7d8f69",
+    "notes": "#a3a08c",
     "base": "#cdb79a",
     "student": "#b5654a",
     "human": "#c9973f",

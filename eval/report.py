@@ -114,7 +114,7 @@ def _system(system: System, cases: Sequence[Case], costs: Costs, bootstrap: Boot
             [case.metric("teacher", "quality") for case in cases],
         ),
     )  # fmt: skip
-    if system == "human":
+    if system in ("human", "notes"):
         return summary
     machine = costs.machines.get(system)
     seconds = [reply.seconds for reply in replies]

@@ -20,7 +20,7 @@ from bot.engine import Engine
 from bot.journal import Journal
 from bot.launch import choose, running, start
 from bot.weights import resolve
-from data.records import Exchange
+from data.records import Answer, Exchange
 from data.workspace import Workspace, manifest_of, write_rows
 from eval.calibration import LEAST_OVERLAP, LEAST_SUPPORT, Judged, calibration
 from eval.costs import Machine, TeachCost
@@ -64,7 +64,13 @@ async def evaluate(workspace: Workspace, config: Config) -> Path:
     write_rows(draft.path / "calibration.parquet", calibration(desk, journal.answers), Judged)
     facts = _facts(workspace, config, contestants, inputs)
     answers = [answer for answer in journal.answers if answer.exchange_id in judged]
+    answers += [_excerpt(exchange, desk) for exchange in heldout]
     return build_report(workspace, draft, heldout, desk.evidence, answers, facts, config.evaluation)
+
+
+def _excerpt(exchange: Exchange, desk: Desk) -> Answer:
+    """What the search alone would say: the student is worth its while where it does better."""
+    return Answer(sample_id="", exchange_id=exchange.id, source="notes", text=desk.excerpts[exchange.id])
 
 
 def _contestants(config: Config, model: Path) -> list[System]:

@@ -13,7 +13,10 @@ from data.workspace import Workspace, read_rows
 from eval.calibration import Judged
 from eval.report import EvalReport, SystemSummary
 
-HEADS = {"teacher": "teacher", "base": "base student", "student": "distilled student", "human": "our agents"}
+HEADS = {
+    "teacher": "teacher", "notes": "notes alone", "base": "base student", "student": "distilled student",
+    "human": "our agents",
+}  # fmt: skip
 Cell = Callable[[SystemSummary], str]
 
 

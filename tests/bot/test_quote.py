@@ -52,6 +52,14 @@ def test_a_sentence_is_embedded_once() -> None:
     assert bag.asked == len(quotable(ARTICLE)) + len(quotable(TICKET))
 
 
+def test_an_excerpt_holds_the_nearest_sentences_in_the_order_of_the_notes() -> None:
+    quotes = Quotes(Bag())
+    twice = [ARTICLE, TICKET, TICKET.model_copy(update={"id": "t-2"})]
+    assert quotes.excerpt(twice, np.array([0.5, 0.0, 1.0]), 2) == (
+        "A refund takes five working days. Descale it with one sachet."
+    ), "the same sentence is not said twice"
+
+
 def test_nothing_to_quote_is_no_opening() -> None:
     bare = Passage(id="b", kind="article", title="Sizes", text="| Size | Price |\nSee also:")
     assert quoted(Quotes(Bag()).mark([bare], np.zeros(3))) == ""

@@ -9,6 +9,7 @@ import pytest
 
 from bot.config import Evaluation
 from data.errors import BadInput
+from data.records import Answer
 from data.workspace import Workspace, manifest_of, read_rows
 from eval.bars import Bar, decide
 from eval.cases import Case, build_cases
@@ -82,6 +83,17 @@ def test_the_worst_conversation_comes_first(made: Path) -> None:
     titles = re.findall(r'<h3 id="title-\d+"><a[^>]*>\d+</a>. ([^<]+)</h3>', page)
     assert titles[0] == "Kettle leaks"
     assert "Grinder stops" in titles[1:3]
+
+
+def test_what_the_notes_say_by_themselves_stands_beside_the_student() -> None:
+    alone = [Answer(sample_id="", exchange_id=e.id, source="notes", text=e.human_reply) for e in invented.exchanges()]
+    cases = build_cases(invented.exchanges(), invented.evidence(), [*invented.answers(), *alone])
+    report = summarise(cases, Costs(), report_id="r", desk="d", created="now", resamples=200)
+    assert list(report.systems) == ["teacher", "notes", "base", "student", "human"]
+    notes = report.systems["notes"].scores["overlap_human"]
+    assert notes and notes.estimate == pytest.approx(1.0)
+    assert report.systems["notes"].seconds_mean is None, "no model was timed"
+    assert "Notes alone" in render(report, cases)
 
 
 def test_without_the_base_student_the_overlap_bar_is_left_out() -> None:
