@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -85,20 +85,26 @@ class Engine:
         `opening`: how the reply begins should the model not know how to (its own first token is unlikely). It comes as
         one Token with the probability of what the model would have said: a reply that was helped is not a surer one.
         """
-        body = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed, "frequency_penalty": AGAINST_LOOPS}
+        body: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+        body["frequency_penalty"] = AGAINST_LOOPS
         asked: list[ChatMessage] = [dict(message) for message in messages]
+        if opening:
+            first = await self._first(asked, body)
+            begun = opening if first.logprob < UNSURE or not first.text.strip() else first.text
+            yield Token(begun, first.logprob, first.margin)
+            asked = [*asked, {"role": "assistant", "content": begun}]
+            body["extra_body"] = CONTINUE
         async with aclosing(self._events(asked, body)) as events:
-            first = await anext(events)
-            if not opening or not isinstance(first, Token) or not first.logprob < UNSURE:
-                yield first
-                async for event in events:
-                    yield event
-                return
-        yield replace(first, text=opening)
-        begun = [*asked, {"role": "assistant", "content": opening}]
-        async with aclosing(self._events(begun, {**body, "extra_body": CONTINUE})) as events:
             async for event in events:
                 yield event
+
+    async def _first(self, messages: list[ChatMessage], body: dict[str, Any]) -> Token:
+        """What the model would say first; an empty token for nothing.
+
+        A request of its own: one that was broken off would still hold the slot that has just read the prompt.
+        """
+        said = [event async for event in self._events(messages, {**body, "max_tokens": 1}) if isinstance(event, Token)]
+        return said[0] if said else Token("", math.nan, math.nan)
 
     async def _events(self, messages: list[ChatMessage], body: dict[str, Any]) -> AsyncGenerator[Token | Finish]:
         """One request: its tokens, then its Finish."""

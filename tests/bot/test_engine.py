@@ -38,29 +38,31 @@ async def test_tokens_with_logprob_and_margin_then_one_finish(engine: Engine, en
     assert asked["stream_options"] == {"include_usage": True}
 
 
-async def test_a_model_that_does_not_know_how_to_begin_goes_on_from_the_opening(
-    engine: Engine, engine_server: EngineServer
-) -> None:
-    engine_server.queue(Script("Perhaps not", logprobs=-1.5, margins=0.5, delay=FOREVER), Script(" Then rinse."))
-    done = await engine.complete(ASK, max_tokens=20, opening="Descale it first.")
-    assert done.text == "Descale it first. Then rinse."
-    assert (done.logprobs[0], done.margins[0]) == (-1.5, 0.5), "a reply that was helped is not a surer one"
-    first, second = engine_server.requests
-    assert second["messages"] == [*ASK, {"role": "assistant", "content": "Descale it first."}]
-    assert second["continue_final_message"] and "continue_final_message" not in first
-    while engine_server.cancelled == 0:  # the first try is given up, so that its slot is free
-        await asyncio.sleep(0.01)
-
-
 @pytest.mark.parametrize(
-    "script", [Script("Rinse it", logprobs=-0.9), Script("Rinse it", logprobs=-3.0, no_logprobs=True)]
+    ("first", "begun"),
+    [
+        (Script("Perhaps", logprobs=-1.5, margins=0.5), "Descale it first."),
+        (Script("", usage=False), "Descale it first."),
+        (Script("Rinse", logprobs=-0.9), "Rinse"),
+        (Script("Rinse", logprobs=-3.0, no_logprobs=True), "Rinse"),
+    ],
 )
-async def test_a_model_that_is_sure_or_does_not_tell_begins_by_itself(
-    engine: Engine, engine_server: EngineServer, script: Script
+async def test_only_a_model_that_does_not_know_how_to_begin_is_given_the_opening(
+    engine: Engine, engine_server: EngineServer, first: Script, begun: str
 ) -> None:
-    engine_server.queue(script)
-    assert (await engine.complete(ASK, max_tokens=9, opening="Descale it.")).text == "Rinse it"
-    assert len(engine_server.requests) == 1
+    engine_server.queue(first, Script(" Then wait.", logprobs=-0.1))
+    done = await engine.complete(ASK, max_tokens=20, opening="Descale it first.")
+    assert done.text == f"{begun} Then wait."
+    asked, again = engine_server.requests
+    assert (asked["max_tokens"], again["max_tokens"]) == (1, 20)
+    assert again["messages"] == [*ASK, {"role": "assistant", "content": begun}]
+    assert again["continue_final_message"] and "continue_final_message" not in asked
+
+
+async def test_a_reply_that_was_helped_to_begin_is_not_a_surer_one(engine: Engine, engine_server: EngineServer) -> None:
+    engine_server.queue(Script("Perhaps", logprobs=-1.5, margins=0.5), Script(" Then wait.", logprobs=-0.1))
+    done = await engine.complete(ASK, max_tokens=20, opening="Descale it first.")
+    assert (done.logprobs[0], done.margins[0]) == (-1.5, 0.5)
 
 
 async def test_complete_joins_the_text_and_times_it(engine: Engine, engine_server: EngineServer) -> None:
