@@ -100,7 +100,7 @@ class Serving(Section):
     teacher_first_token_seconds: float = 120.0
     total_seconds: float = 240.0
     hold_tokens: int = Field(1, ge=1, description="the student's first tokens, held back until it is known to be sure")
-    target_good: float = Field(0.7, ge=0, le=1, description="share of the student's own replies that must be good")
+    target_good: float = Field(0.7, ge=0, le=1, description="share of good replies to aim at; the teacher's if lower")
     max_tokens: int = 200
     require_key: bool = False
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot import prompt, releases, store
-from bot.confidence import calibrate
 from bot.config import Config, Retrieval
 from bot.releases import Release, Sampling
 from bot.store import Alias, Store
 from data.errors import BadInput
 from data.workspace import Workspace, manifest_of, read_rows
-from eval.calibration import Judged
+from eval.calibration import Judged, threshold
 
 
 def create_release(workspace: Workspace, config: Config) -> str:
@@ -33,13 +32,6 @@ def create_release(workspace: Workspace, config: Config) -> str:
             store.promote(connection, release.id, expected=0, who="first release")
             return f"{release.id} is live"
     return f"{release.id} is ready; `deskmate release promote {release.id}` makes it live"
-
-
-def threshold(judged: list[Judged], target: float) -> float:
-    """The release's confidence threshold; with nothing to calibrate on, one that no reply reaches."""
-    if not judged:
-        return 1.0
-    return calibrate([row.confidence for row in judged], [row.good for row in judged], target)
 
 
 def lines(workspace: Workspace) -> Iterator[str]:

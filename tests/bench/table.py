@@ -6,11 +6,10 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bot.cli.release import threshold
 from bot.config import Config
 from bot.journal import Journal
 from data.workspace import Workspace, read_rows
-from eval.calibration import Judged
+from eval.calibration import Judged, threshold
 from eval.report import EvalReport, SystemSummary
 
 HEADS = {
@@ -74,12 +73,15 @@ def fallback(folder: Path) -> str:
     """What share of the held-out exchanges the student would pass on, at the threshold of its validation replies."""
     judged = read_rows(folder / "calibration.parquet", Judged)
     least = threshold(judged, Config().serving.target_good)
-    checked = {row.exchange_id for row in judged}
-    mine = [a for a in Journal(folder / ".answers.jsonl").answers if a.source == "student"]
-    heldout = [answer for answer in mine if answer.exchange_id not in checked]
+    mine = [row for row in judged if row.source == "student"]
+    others = [row for row in judged if row.source == "teacher"]
+    checked = {row.exchange_id for row in mine}
+    answers = [answer for answer in Journal(folder / ".answers.jsonl").answers if answer.source == "student"]
+    heldout = [answer for answer in answers if answer.exchange_id not in checked]
     passed_on = sum(answer.confidence < least for answer in heldout)
-    good = f"{sum(row.good for row in judged)} of {len(judged)} validation replies good"
-    return f"- Fallback: {passed_on} of {len(heldout)} (threshold {least:.3f}; {good})"
+    good = f"good: {sum(row.good for row in mine)} of {len(mine)} validation replies"
+    teachers = f"{sum(row.good for row in others)} of the teacher's {len(others)} held-out ones"
+    return f"- Fallback: {passed_on} of {len(heldout)} (threshold {least:.3f}; {good}, {teachers})"
 
 
 def main() -> None:
