@@ -34,6 +34,9 @@ bench-thunderbird: setup ## redo the real-desk figures; CORPUS=path/to/thunderbi
 bench-evidence: setup ## how much of what our agents said is in the evidence shown
 	@$(BIN)/python -m tests.bench.evidence
 
+bench-opening: setup ## what beginning with the nearest note and prompt lookup are worth
+	@$(BIN)/python -m tests.bench.opening
+
 bench-first-token: setup ## first-token latency of the running service
 	@$(BIN)/python -m tests.bench.first_token
 
@@ -41,4 +44,4 @@ clean: ## remove what the demo made (keeps the virtual environment and weights)
 	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
 	       workspace/releases workspace/knowledge workspace/deskmate.db*
 
-.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-first-token clean
+.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-opening bench-first-token clean

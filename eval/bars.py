@@ -115,7 +115,8 @@ def _halved(cases: Sequence[Case], bootstrap: Bootstrap) -> Bar:
         best = max(closed.values(), key=lambda found: found.estimate)
         between = _mean(_column(cases, "teacher", "overlap_human"))
         numbers = "; ".join(f"to the {name} {found.estimate:.0%} closed" for name, found in closed.items())
-        numbers += f" (teacher and human themselves overlap {between:.0%})"
+        own = _mean(_column(cases, "student", "overlap_human"))
+        numbers += f" (with the human, the teacher shares {between:.0%} and the student {own:.0%})"
     rule = "training halves the student's distance to the better of teacher and human, in content words"
     return _bar("Overlap", rule, numbers, best, CLOSED, len(set(bootstrap.units)))
 
