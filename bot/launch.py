@@ -27,6 +27,7 @@ from typing import Literal
 from bot import weights
 from bot.config import Model
 from bot.engine import Engine
+from bot.prompt import TEMPLATE
 from data.errors import Busy, ConfigError, EngineError, NotFound
 from data.workspace import Workspace
 
@@ -209,6 +210,7 @@ def _vllm(model: Model, folder: str, port: int, lora: Path | None) -> list[str]:
         "--served-model-name", model.name, "--host", "127.0.0.1", "--port", str(port),
         "--max-model-len", str(model.context), "--max-num-seqs", str(max(model.parallel, 1)),
         "--dtype", "bfloat16" if has_gpu() else "float32" if slow else "auto",
+        "--default-chat-template-kwargs", json.dumps(TEMPLATE),
     ]  # fmt: skip
     if not has_gpu():
         command.append("--enforce-eager")  # compiling takes minutes on a few cores

@@ -45,6 +45,7 @@ def parameters(options: argparse.Namespace) -> Any:
     chosen.cpuparams.n_threads = chosen.cpuparams_batch.n_threads = threads
     chosen.cache_prompt = chosen.warmup = True
     chosen.ui = chosen.endpoint_slots = False
+    chosen.enable_reasoning = 0  # customers wait for words, not for thoughts; the student is trained without them
     # DRY: a run of words said within the last few sentences becomes the less likely the longer it is. The notes are
     # further back, and may be quoted.
     chosen.sampling.dry_multiplier = 0.8

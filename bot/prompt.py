@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from bot.knowledge import cap
 from data.records import ANSWER, Passage, Turn
@@ -29,6 +30,7 @@ DEFERRAL = (
     "I don't want to guess on this one, so I'm passing it to a colleague. They will read your message and reply here."
 )
 CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]")
+TEMPLATE: dict[str, Any] = {"enable_thinking": False}  # settings of every chat template, in training and serving
 TURN_WORDS = 120
 EARLIER_WORDS = 40
 TURNS = 5

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.prompt import TEMPLATE
 from data.errors import EngineError
 from data.records import Record
-from distillation.rows import TEMPLATE, render
+from distillation.rows import render
 
 MESSAGES = [
     {

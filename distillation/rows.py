@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.prompt import clean
+from bot.prompt import TEMPLATE, clean
 from data.errors import BadInput
 from data.records import Record
 
 IGNORE = -100
-TEMPLATE: dict[str, Any] = {"enable_thinking": False}
 END = "<|im_end|>"
 
 
