@@ -58,7 +58,7 @@ class Retrieval(Section):
 
 
 class Teaching(Section):
-    limit: int = Field(14, ge=0, description="train exchanges the teacher answers; 0 is all")
+    limit: int = Field(10, ge=0, description="train exchanges the teacher answers; 0 is all")
     hindsight: bool = True
     human: bool = Field(True, description="our agents' own replies are candidates")
     extract: bool = Field(True, description="sentences of the evidence, chosen by our agents' replies, are candidates")
@@ -66,7 +66,7 @@ class Teaching(Section):
     temperature: float = 0.3
     min_support: float = Field(0.6, ge=0, le=1, description="share of an answer's content words seen in its evidence")
     deferral_share: float = Field(0.0, ge=0, le=0.5, description="at most this share of the rows teach handing over")
-    rows: int = Field(95, ge=0, description="answers taught, the best supported ones; 0 is all")
+    rows: int = Field(88, ge=0, description="answers taught, the best supported ones; 0 is all")
 
 
 class Training(Section):
