@@ -29,6 +29,7 @@ HINDSIGHT = (
 DEFERRAL = (
     "I don't want to guess on this one, so I'm passing it to a colleague. They will read your message and reply here."
 )
+FRAME = ("A customer asked:", "We replied:")  # of a past ticket among the notes
 CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]")
 TEMPLATE: dict[str, Any] = {"enable_thinking": False}  # settings of every chat template, in training and serving
 TURN_WORDS = 120
@@ -69,13 +70,14 @@ def seen(turns: Sequence[Turn], passages: Sequence[Passage], subject: str = "") 
 
 
 def known_by_heart(said: str) -> bool:
-    """Whether a reply has so far too few words to tell whether it reads out our instructions, or hands over."""
-    return len(said.split()) < TELLING_WORDS and any(text.startswith(said) for text in (SYSTEM, DEFERRAL))
+    """Whether a reply has so far too few words to tell whether it reads out what we wrote, or hands over."""
+    return len(said.split()) < TELLING_WORDS and any(text.startswith(said) for text in (SYSTEM, DEFERRAL, *FRAME))
 
 
 def recites(said: str) -> bool:
-    """Whether a reply begins as our instructions do: a small model that reads them out instead of answering."""
-    return len(said.split()) > 1 and SYSTEM.startswith(said)
+    """Whether a reply begins as our instructions or the frame of our notes do: a small model that reads them out
+    instead of answering."""
+    return said.startswith(FRAME) or (len(said.split()) > 1 and SYSTEM.startswith(said))
 
 
 def clean(text: str) -> str:
@@ -96,7 +98,7 @@ def _said(turns: Sequence[Turn]) -> list[ChatMessage]:
 def _note(passage: Passage) -> str:
     asked, mark, reply = clean(passage.text).partition(ANSWER)
     if passage.kind == "ticket" and mark:
-        return f"A customer asked: {asked.removeprefix('Customer: ')}\nWe replied: {reply}"
+        return f"{FRAME[0]} {asked.removeprefix('Customer: ')}\n{FRAME[1]} {reply}"
     return f"{clean(passage.title)}\n{clean(passage.text)}"
 
 

@@ -20,6 +20,7 @@ Vectors = npt.NDArray[np.float32]
 LEAST_WORDS = 3
 SAME = 0.6
 MARKS = re.compile(r"^\s*(?:[-*•>]\s+|\d{1,2}[.)]\s+)|[*_`]{1,2}")
+CASE = re.compile(r"[£€$]\s?\d|\d\s?[£€$]|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b")  # sums and days of one case
 ORDER = re.compile(r"\b[A-Z]{1,4}-?\d{4,}\b|#\d{4,}")
 
 
@@ -47,6 +48,7 @@ class Quotes:
         """The passages found for a question, the one that holds the nearest sentence with it as its `quote`.
 
         A sentence counts by its own cosine with the question plus its passage's: alone it often lacks what it is about.
+        Sums and weekdays in past replies are those of that customer's case, and are not quoted.
         """
         found = self._nearest(passages, question_D, 1)
         best, quote = found[0] if found else (-1, "")
@@ -59,6 +61,7 @@ class Quotes:
     def _nearest(self, passages: Sequence[Passage], question_D: Vectors, count: int) -> list[tuple[int, str]]:
         """At most `count` sentences that do not repeat one another, each with its passage's place, in their order."""
         held = [(place, line) for place, passage in enumerate(passages) for line in quotable(passage)]
+        held = [(place, line) for place, line in held if passages[place].kind == "article" or not CASE.search(line)]
         self._learn(line for _, line in held)
         scores = [float(self.known[line] @ question_D) + passages[place].score for place, line in held]
         chosen: list[int] = []

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.prompt import build, recites, unasked
+from bot.prompt import DEFERRAL, build, known_by_heart, recites, unasked
 from data.records import Passage, Turn
 
 PASSAGE = Passage(id="a", kind="article", title="Returns", text="word " * 500)
@@ -37,3 +37,10 @@ def test_reading_out_the_instructions_is_recognised_from_its_first_words() -> No
     assert not recites("You")
     assert not recites("")
     assert not recites("You can print the label again")
+    assert recites("We replied: it is on its way") and recites("A customer asked: why")
+    assert not recites("We answer within two days")
+
+
+def test_more_is_held_only_while_the_first_words_could_be_ours() -> None:
+    assert all(map(known_by_heart, ("You", "You are", "We", "We replied", DEFERRAL[:7])))
+    assert not any(map(known_by_heart, ("You can", "We answer", "Press", "You are the")))

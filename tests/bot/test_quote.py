@@ -44,6 +44,15 @@ def test_of_two_equally_near_sentences_the_nearer_passage_s_is_taken() -> None:
     assert quoted(quotes.mark([other, ARTICLE], np.array([1.0, 0.0, 0.0]))) == "A refund takes five working days."
 
 
+def test_sums_and_days_of_another_customers_case_are_not_quoted() -> None:
+    refund = np.array([1.0, 0.0, 0.0])
+    for line in ("The refund of £89 is with your bank.", "Your refund is there by Thursday."):
+        case = TICKET.model_copy(update={"text": f"Customer: money?\nAgent: {line}"})
+        assert quoted(Quotes(Bag()).mark([case], refund)) == ""
+    price = ARTICLE.model_copy(update={"text": "The refund is less £3.50 for the label."})
+    assert quoted(Quotes(Bag()).mark([price], refund)), "what an article says holds for everybody"
+
+
 def test_a_sentence_is_embedded_once() -> None:
     bag = Bag()
     quotes = Quotes(bag)
