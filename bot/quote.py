@@ -1,7 +1,7 @@
 """Which sentence of the notes comes nearest to a question: how a student begins that does not know how to begin.
 
 A small model copies well and chooses badly. Where the first token it would say is unlikely by its own count, it has not
-found the place in the notes that answers; the encoder that found the notes finds it better (bot/opening.py).
+found the place in the notes that answers; the encoder that found the notes finds it better (bot/engine.py, `opening`).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Quotes:
         for number in np.argsort(-np.array(scores), kind="stable"):
             if len(chosen) < count and not any(overlap(held[number][1], held[c][1]) > SAME for c in chosen):
                 chosen.append(int(number))
-        return [(held[number][0], _ended(held[number][1])) for number in sorted(chosen)]
+        return [(held[number][0], ended(held[number][1])) for number in sorted(chosen)]
 
     def _learn(self, lines: Iterable[str]) -> None:
         fresh = list(dict.fromkeys(line for line in lines if line not in self.known))
@@ -76,7 +76,8 @@ class Quotes:
             self.known |= dict(zip(fresh, self._encode(fresh), strict=True))
 
 
-def _ended(line: str) -> str:
+def ended(line: str) -> str:
+    """A sentence with its stop; list items come without."""
     return line if line[-1] in ".!?" else f"{line}."
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bot.quote import quotable
+from bot.quote import SAME, ended, quotable
 from data.records import Exchange, Passage
 from data.text import overlap
 
 LEAST_GAIN = 0.03
 MOST_PASSAGES = 2
 MOST_SENTENCES = 4
-SAME = 0.6
 
 
 def extract(exchange: Exchange, passages: Sequence[Passage]) -> str:
@@ -39,4 +38,4 @@ def extract(exchange: Exchange, passages: Sequence[Passage]) -> str:
 
 
 def _told(pool: Iterable[str], chosen: Sequence[str]) -> str:
-    return " ".join(line if line[-1:] in ".!?" else f"{line}." for line in pool if line in chosen)
+    return " ".join(ended(line) for line in pool if line in chosen)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.prompt import SYSTEM
+from bot.config import Serving
+from bot.prompt import FRAME, SYSTEM
 from bot.router import BROKEN_OFF, HANDOFF, TEXTS
 from data.workspace import Workspace
 from tests.engine_server import FOREVER, Script
@@ -52,6 +53,19 @@ def test_a_student_that_reads_out_its_instructions_is_replaced_unseen(desk: Desk
     found = desk.chat()
     assert text_of(found) == TEACHER.text
     assert SYSTEM[:12] not in str(found)
+
+
+@pytest.mark.parametrize("ours", [SYSTEM, f"{FRAME[1]} it left on Monday.", f"{FRAME[0]} where is it"])
+def test_with_one_token_held_more_are_while_it_may_be_reading_out(
+    tmp_path: Path, launcher: ScriptedLauncher, ours: str
+) -> None:
+    launcher.servers["one"].reply = lambda _: Script(ours)
+    make_release(Workspace(tmp_path), "one")
+    with running(tmp_path, launcher, config(hold_tokens=Serving().hold_tokens)) as desk:
+        found = desk.chat()
+        assert text_of(found) == TEACHER.text
+        launcher.servers["one"].reply = lambda _: Script("We answer within two days.")
+        assert text_of(desk.chat()) == "We answer within two days."
 
 
 BEFORE = {
