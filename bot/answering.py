@@ -1,6 +1,6 @@
-"""Many exchanges answered by one engine, all in flight together: the loop of teaching and of evaluation.
+"""Many exchanges answered, some in flight together: the loop of teaching and of evaluation.
 
-The engine batches continuously; this keeps it full, hands each answer over the moment it is whole, and shows a
+An engine batches continuously; this keeps it full, hands each answer over the moment it is whole, and shows a
 bar with tokens per second.
 """
 
@@ -49,25 +49,38 @@ class Job:
         return digest(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A job put to one engine; `model` is the name that goes into its sample id."""
+
+    engine: Engine
+    model: str
+    job: Job
+
+    @property
+    def sample_id(self) -> str:
+        return self.job.sample_id(self.model)
+
+
 async def answer_all(
-    engine: Engine, jobs: Sequence[Job], *, model: str, parallel: int, sink: Callable[[Answer], None], label: str,
+    asks: Sequence[Ask], *, parallel: int, sink: Callable[[Answer], None], label: str,
     done: Iterable[str] = (), hold: int = FIRST_TOKENS,
 ) -> None:  # fmt: skip
-    """Answer every job whose sample id is not in `done`; `sink` gets each answer once, in the order they finish.
-    `hold`: how many first tokens an answer's confidence is taken from.
+    """Answer, in their order, all whose sample id is not in `done`; `sink` gets each answer once, in the order they
+    finish. `hold`: how many first tokens an answer's confidence is taken from.
 
-    Raises EngineError when the engine fails; what the sink has stored by then stays.
+    Raises EngineError when an engine fails; what the sink has stored by then stays.
     """
     known = set(done)
-    waiting = [job for job in jobs if job.sample_id(model) not in known]
+    waiting = [ask for ask in asks if ask.sample_id not in known]
     queue = iter(waiting)
-    with tqdm(total=len(jobs), initial=len(jobs) - len(waiting), desc=label, unit="reply", disable=None) as bar:
+    with tqdm(total=len(asks), initial=len(asks) - len(waiting), desc=label, unit="reply", disable=None) as bar:
         tokens = 0
 
         async def worker() -> None:
             nonlocal tokens
-            for job in queue:
-                answer = await _answer(engine, job, model, hold)
+            for ask in queue:
+                answer = await _answer(ask, hold)
                 sink(answer)
                 tokens += answer.completion_tokens
                 bar.update()
@@ -81,13 +94,14 @@ async def answer_all(
             raise failed.exceptions[0] from None
 
 
-async def _answer(engine: Engine, job: Job, model: str, hold: int) -> Answer:
-    made = await engine.complete(
+async def _answer(ask: Ask, hold: int) -> Answer:
+    job = ask.job
+    made = await ask.engine.complete(
         job.messages, max_tokens=job.max_tokens, temperature=job.temperature, seed=job.seed, opening=job.opening
     )
     mean = sum(made.logprobs) / len(made.logprobs) if made.logprobs else None
     return Answer(
-        sample_id=job.sample_id(model), exchange_id=job.exchange_id, source=job.source, text=made.text.strip(),
+        sample_id=ask.sample_id, exchange_id=job.exchange_id, source=job.source, text=made.text.strip(),
         finish=made.finish, evidence=job.evidence, prompt_tokens=made.prompt_tokens,
         completion_tokens=made.completion_tokens, seconds=made.seconds,
         first_token_seconds=made.first_token_seconds, logprob=mean,

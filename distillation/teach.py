@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot import prompt
-from bot.answering import answer_all
+from bot.answering import Ask, answer_all
 from bot.config import Config, Teaching
 from bot.desk import Desk, gather
 from bot.journal import Journal
@@ -69,10 +69,8 @@ async def _ask(workspace: Workspace, config: Config, desk: Desk) -> list[Answer]
         return [answer for answer in journal.answers if answer.sample_id in wanted]
     async with running(config.teacher, workspace) as engine:
         engine.logprobs = False
-        await answer_all(
-            engine, jobs, model=config.teacher.name, parallel=config.teacher.parallel,
-            sink=journal.add, label="teaching", done=done,
-        )  # fmt: skip
+        asks = [Ask(engine, config.teacher.name, job) for job in jobs]
+        await answer_all(asks, parallel=config.teacher.parallel, sink=journal.add, label="teaching", done=done)
     return [answer for answer in journal.answers if answer.sample_id in wanted]
 
 

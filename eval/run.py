@@ -1,7 +1,8 @@
-"""Teacher, base student and distilled student answer the same held-out exchanges, one after the other, one at a time.
+"""Teacher, base student and distilled student answer the same held-out exchanges, one reply in flight.
 
-One reply in flight, so that seconds per reply are what a lone customer waits, measured for all three in one run. The
-student also answers the validation exchanges: that is where its fallback threshold is calibrated.
+So seconds per reply are what a lone customer waits. Student and teacher are up together, as when they serve, and take
+turns at each exchange: a machine that is busy for a while slows both. The base student goes first, alone. The student
+also answers the validation exchanges: that is where its fallback threshold is calibrated.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from bot import prompt
-from bot.answering import Job, answer_all
+from bot.answering import Ask, answer_all
+from bot.confidence import UNSURE
 from bot.config import Config, Model
 from bot.desk import Desk, gather, spread
 from bot.engine import Engine
@@ -28,6 +30,7 @@ from eval.evaluate import RunFacts, build_report
 
 Name = Literal["teacher", "base", "student"]
 COMMANDS = ("deskmate evaluate",)
+CODE = "evaluate-2"  # raised when the same models would answer otherwise: quoting, openings, turns
 
 
 @dataclass(slots=True)
@@ -46,8 +49,8 @@ async def evaluate(workspace: Workspace, config: Config) -> Path:
     tickets, model = workspace.latest("tickets"), workspace.latest("model")
     inputs = {"tickets": tickets.name, "model": model.name, "teacher": config.teacher.name}
     settings: dict[str, object] = {
-        "evaluation": config.evaluation.model_dump(), "retrieval": config.retrieval.model_dump(),
-        "prompt": prompt.VERSION, "base": config.student.name,
+        "code": CODE, "evaluation": config.evaluation.model_dump(), "retrieval": config.retrieval.model_dump(),
+        "prompt": prompt.VERSION, "base": config.student.name, "unsure": UNSURE,
         "hold_tokens": config.serving.hold_tokens, "good": [LEAST_SUPPORT, LEAST_OVERLAP],
     }  # fmt: skip
     draft = workspace.draft("report", inputs, settings)
@@ -55,15 +58,14 @@ async def evaluate(workspace: Workspace, config: Config) -> Path:
         return draft.path
     desk = gather(workspace, tickets, config, ("validation", "heldout"), quotes=True)
     heldout = spread(desk.part("heldout"), config.evaluation.limit)
-    journal = Journal(draft.path / ".answers.jsonl")
+    contest = Contest(workspace, desk, Journal(draft.path / ".answers.jsonl"))
     contestants = _contestants(config, model)
-    for system in contestants:
-        extra = desk.part("validation") if system.name == "student" else []
-        await _answer(workspace, config, system, desk, heldout, extra, journal)
+    await contest.hold(contestants, heldout)
     judged = {exchange.id for exchange in heldout}
-    write_rows(draft.path / "calibration.parquet", calibration(desk, journal.answers), Judged)
+    given = contest.journal.answers
+    write_rows(draft.path / "calibration.parquet", calibration(desk, given), Judged)
     facts = _facts(workspace, config, contestants, inputs)
-    answers = [answer for answer in journal.answers if answer.exchange_id in judged]
+    answers = [answer for answer in given if answer.exchange_id in judged]
     answers += [_excerpt(exchange, desk) for exchange in heldout]
     return build_report(workspace, draft, heldout, desk.evidence, answers, facts, config.evaluation)
 
@@ -81,22 +83,38 @@ def _contestants(config: Config, model: Path) -> list[System]:
     ]
 
 
-async def _answer(
-    workspace: Workspace, config: Config, system: System, desk: Desk, heldout: Sequence[Exchange],
-    validation: Sequence[Exchange], journal: Journal,
-) -> None:  # fmt: skip
-    jobs: list[Job] = [
-        desk.job(exchange, system.name, max_tokens=config.evaluation.max_tokens) for exchange in [*heldout, *validation]
-    ]
-    done = {answer.sample_id for answer in journal.answers}
-    async with _served(workspace, system) as engine:
-        engine.logprobs = system.name == "student"  # its router reads them; it is timed as it serves
-        if system.name != "teacher" and any(job.sample_id(system.id) not in done for job in jobs):
-            await _read_ahead(engine, desk, [*heldout, *validation])
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Who answers what, and when; every answer goes to the journal the moment it is whole."""
+
+    workspace: Workspace
+    desk: Desk
+    journal: Journal
+
+    async def hold(self, contestants: Sequence[System], heldout: Sequence[Exchange]) -> None:
+        student, base, teacher = contestants
+        async with _served(self.workspace, base) as engine:
+            await self._ask([(base, engine)], heldout, "base student answers")
+        async with _served(self.workspace, student) as quick, _served(self.workspace, teacher) as slow:
+            await self._ask([(student, quick)], self.desk.part("validation"), "student, for its threshold")
+            await self._ask([(student, quick), (teacher, slow)], heldout, "student and teacher in turn")
+
+    async def _ask(self, seats: Sequence[tuple[System, Engine]], exchanges: Sequence[Exchange], label: str) -> None:
+        """Each exchange goes to every seat before the next one does."""
+        config, done = self.desk.config, {answer.sample_id for answer in self.journal.answers}
+        asks = [
+            Ask(engine, system.id, self.desk.job(exchange, system.name, max_tokens=config.evaluation.max_tokens))
+            for exchange in exchanges
+            for system, engine in seats
+        ]
+        unfinished = any(ask.sample_id not in done for ask in asks)
+        for system, engine in seats:
+            engine.logprobs = system.name == "student"  # its router reads them; it is timed as it serves
+            if unfinished and system.name != "teacher":
+                await _read_ahead(engine, self.desk, exchanges)
         await answer_all(
-            engine, jobs, model=system.id, parallel=1, sink=journal.add, label=f"{system.name} answers",
-            done=done, hold=config.serving.hold_tokens,
-        )  # fmt: skip
+            asks, parallel=1, sink=self.journal.add, label=label, done=done, hold=config.serving.hold_tokens
+        )
 
 
 async def _read_ahead(engine: Engine, desk: Desk, exchanges: Sequence[Exchange]) -> None:
