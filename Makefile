@@ -40,8 +40,11 @@ bench-opening: setup ## what beginning with the nearest note and prompt lookup a
 bench-first-token: setup ## first-token latency of the running service
 	@$(BIN)/python -m tests.bench.first_token
 
+bench-mutations: setup ## 10,000 damaged exports of four help desks, read
+	@$(BIN)/python -m tests.bench.mutations
+
 clean: ## remove what the demo made (keeps the virtual environment and weights)
 	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
 	       workspace/releases workspace/knowledge workspace/deskmate.db*
 
-.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-opening bench-first-token clean
+.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-opening bench-first-token bench-mutations clean

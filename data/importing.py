@@ -20,7 +20,7 @@ from data.articles import chunks, load_articles
 from data.clean import cap_words
 from data.errors import BadInput, DeskmateError
 from data.exchanges import GOOD, asks_back, cut, is_merged
-from data.importers import Row, Source, find
+from data.importers import At, Row, Source, find, reject
 from data.records import Article, Exchange, Passage, Rejected
 from data.redact import count as labels_in
 from data.split import Parts, boilerplate, divide, same_words
@@ -38,7 +38,7 @@ BIG_BYTES = 2_000_000
 class Piece:
     """What one row became; small enough to travel between processes."""
 
-    line: int
+    at: At
     ticket: str
     created: datetime
     exchanges: list[Exchange]
@@ -62,7 +62,7 @@ def import_desk(
 ) -> Path:  # fmt: skip
     """Read, cut, redact, split and write; returns the finished folder (at once if it was made before)."""
     source = find(tickets, columns)
-    inputs = {"tickets": file_sha256(source.path)}
+    inputs = {"tickets": fingerprint(source)}
     if articles is not None:
         inputs["articles"] = _fingerprint(articles)
     draft = workspace.draft("tickets", inputs, {
@@ -96,17 +96,27 @@ def _fingerprint(path: Path) -> str:
     return digest({file.relative_to(path).as_posix(): file_sha256(file) for file in files})
 
 
+def fingerprint(source: Source) -> str:
+    """Of a file its hash, of a folder one over all that is read in it."""
+    if source.path.is_file():
+        return file_sha256(source.path)
+    return digest({part.name: file_sha256(part.path) for part in (*source.tickets, *source.said, *source.users)})
+
+
 def _gather(source: Source, first_reply_only: bool) -> Gathered:
     gathered = Gathered()
-    seen: dict[str, int] = {}
+    seen: dict[str, At] = {}
     for result in _progress(_pieces(source, first_reply_only)):
         if isinstance(result, Rejected):
             gathered.rejected.append(result)
         elif result.ticket in seen:
-            reason = f"ticket {result.ticket} again, first on line {seen[result.ticket]}"
-            gathered.rejected.append(source.reject(result.line, reason))
+            first = seen[result.ticket]
+            where = "" if first.file == result.at.file else f" of {first.file}"
+            gathered.rejected.append(
+                reject(result.at, f"ticket {result.ticket} again, first on line {first.line}{where}")
+            )
         else:
-            seen[result.ticket] = result.line
+            seen[result.ticket] = result.at
             gathered.counts += result.counts
             gathered.exchanges += result.exchanges
             gathered.forum |= result.forum
@@ -122,7 +132,7 @@ def _pieces(source: Source, first_reply_only: bool) -> Iterator[Piece | Rejected
     work = partial(_work, source, first_reply_only)
     rows = source.rows()
     batches = iter(lambda: list(islice(rows, BATCH)), [])
-    if source.path.stat().st_size < BIG_BYTES:
+    if sum(part.path.stat().st_size for part in source.tickets) < BIG_BYTES:
         for batch in batches:
             yield from work(batch)
         return
@@ -136,12 +146,12 @@ def _pieces(source: Source, first_reply_only: bool) -> Iterator[Piece | Rejected
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _work(source: Source, first_reply_only: bool, batch: list[tuple[int, Row]]) -> list[Piece | Rejected]:
-    return [_piece(source, first_reply_only, line, row) for line, row in batch]
+def _work(source: Source, first_reply_only: bool, batch: list[tuple[At, Row]]) -> list[Piece | Rejected]:
+    return [_piece(source, first_reply_only, at, row) for at, row in batch]
 
 
-def _piece(source: Source, first_reply_only: bool, line: int, row: Row) -> Piece | Rejected:
-    ticket = source.parse(line, row)
+def _piece(source: Source, first_reply_only: bool, at: At, row: Row) -> Piece | Rejected:
+    ticket = source.parse(at, row)
     if isinstance(ticket, Rejected):
         return ticket
     counts = Counter(tickets=1, internal_notes_kept_out=sum(m.visibility == "internal" for m in ticket.messages))
@@ -158,7 +168,7 @@ def _piece(source: Source, first_reply_only: bool, line: int, row: Row) -> Piece
         texts = [last.subject, last.human_reply, *(turn.text for turn in last.turns)]
         counts["redactions"] += sum(map(labels_in, texts))
     resolved = ticket.channel == "forum" or ticket.status.lower() in RESOLVED
-    return Piece(line, ticket.id, ticket.created, found, counts, ticket.channel == "forum", resolved)
+    return Piece(at, ticket.id, ticket.created, found, counts, ticket.channel == "forum", resolved)
 
 
 def _progress(pieces: Iterable[Piece | Rejected]) -> Iterable[Piece | Rejected]:

@@ -37,23 +37,36 @@ def pull(
 
 
 def import_tickets(
-    path: Annotated[Path | None, typer.Argument(help="An export: JSONL, JSONL.gz or CSV; a folder with one.")] = None,
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="An export: of Zendesk, Intercom, Freshdesk, Help Scout; JSON, CSV, a zip or folder."),
+    ] = None,
     articles: Annotated[Path | None, typer.Option(help="Articles: a Markdown folder or JSONL.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show ten tickets as understood; write nothing.")] = False,
     config: ConfigFile = None,
     settings: Settings = None,
 ) -> None:
     """Read tickets and articles; clean, redact, cut into exchanges, split by time."""
     values, workspace = opened(config, settings)
+    if dry_run:
+        from data.preview import preview
+
+        for line in preview(path or Path(values.desk.tickets), values.desk.columns, values.desk.first_reply_only):
+            typer.echo(line)
+        return
     run_import(workspace, values, path, articles)
 
 
 def run_import(workspace: Workspace, values: Config, path: Path | None = None, articles: Path | None = None) -> Path:
+    from data.importers import find
     from data.importing import import_desk, summary
 
     desk = values.desk
+    tickets = path or Path(desk.tickets)
     folder = articles or (Path(desk.articles) if desk.articles else None)
+    typer.echo(f"{tickets}: {find(tickets, desk.columns).why}")
     made = import_desk(
-        workspace, path or Path(desk.tickets), folder, columns=desk.columns, first_reply_only=desk.first_reply_only,
+        workspace, tickets, folder, columns=desk.columns, first_reply_only=desk.first_reply_only,
         heldout=desk.heldout, validation=desk.validation, limit_train=desk.limit_train,
     )  # fmt: skip
     for line in summary(made):

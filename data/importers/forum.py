@@ -9,10 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from data.clean import html_to_text
+from data.importers.fields import rows
 from data.importers.times import instant
 from data.records import Message, Ticket
 
+NAME, SIGN = "a public forum", "threads whose messages are HTML"
 STATUS = {True: "solved", False: "open", None: ""}
+
+
+def fits(row: dict[str, Any]) -> bool:
+    messages = row.get("messages")
+    return isinstance(messages, list) and any(isinstance(each, dict) and "html" in each for each in messages)
 
 
 def ticket(row: dict[str, Any]) -> Ticket:
@@ -26,7 +33,7 @@ def ticket(row: dict[str, Any]) -> Ticket:
         id=name, channel="forum", product=row.get("product") or "", locale=row.get("locale") or "en",
         subject=html_to_text(row.get("subject") or ""), created=created, tags=tuple(tags),
         status=STATUS.get(row.get("solved"), ""),
-        messages=tuple(_message(message) for message in row["messages"] if _counts(message)),
+        messages=tuple(_message(message) for message in rows(row["messages"], "messages") if _counts(message)),
     )  # fmt: skip
 
 

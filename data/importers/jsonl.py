@@ -7,8 +7,15 @@ from typing import Any
 from pydantic import BaseModel
 
 from data.clean import html_to_text
+from data.importers.fields import rows
 from data.importers.times import instant
 from data.records import Message, Ticket
+
+NAME, SIGN = "Deskmate", "tickets with messages"
+
+
+def fits(row: dict[str, Any]) -> bool:
+    return "messages" in row
 
 
 def ticket(row: dict[str, Any]) -> Ticket:
@@ -16,7 +23,10 @@ def ticket(row: dict[str, Any]) -> Ticket:
     name = str(row.get("id") or "").strip()
     if not name:
         raise ValueError("id: missing")
-    messages = tuple(_message(message, f"{name}-m{number}") for number, message in enumerate(row["messages"], 1))
+    said = rows(row["messages"], "messages")
+    if not said:
+        raise ValueError("messages: the ticket has none")
+    messages = tuple(_message(message, f"{name}-m{number}") for number, message in enumerate(said, 1))
     created = instant(row.get("created")) or min((m.created for m in messages if m.created), default=None)
     if created is None:
         raise ValueError("created: missing on the ticket and on every message; the split goes by time")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
+
+from data.importers.parts import Part
 
 LONGEST = 8 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
+# The last two are what zipfile raises for a password and for a method it does not know.
+DAMAGE = (EOFError, OSError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,33 +24,37 @@ class Unreadable:
     reason: str
 
 
+def damaged(error: Exception) -> Unreadable:
+    return Unreadable(f"the file is damaged or cut off here ({error}); export it again")
+
+
 def binary(path: Path) -> IO[bytes]:
-    """The file's bytes, unzipped if they begin like gzip, whatever the name says."""
-    with path.open("rb") as stream:
-        zipped = stream.read(2) == b"\x1f\x8b"
-    return cast(IO[bytes], gzip.open(path, "rb")) if zipped else path.open("rb")
+    """A file's bytes, unzipped if they begin like gzip."""
+    return Part(path, path.name).open()
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes | Unreadable]]:
+    """Of a file on its own, as `lines`."""
+    with binary(path) as stream:
+        yield from lines(stream)
+
+
+def lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes | Unreadable]]:
     """Numbered lines, stripped, blank ones included. A damaged end is one Unreadable, and the last."""
     number = 0
-    with binary(path) as stream:
-        while True:
-            number += 1
-            try:
-                line = stream.readline(LONGEST)
-                too_long = len(line) == LONGEST and not line.endswith(b"\n")
-                while too_long and (rest := stream.readline(LONGEST)) and not rest.endswith(b"\n"):
-                    pass
-            except (EOFError, OSError, zlib.error) as error:
-                yield number, Unreadable(f"the file is damaged or cut off here ({error}); export it again")
-                return
-            if not line:
-                return
-            yield (
-                number,
-                Unreadable("the line is longer than 8 MB") if too_long else line.strip().removeprefix(BOM),
-            )
+    while True:
+        number += 1
+        try:
+            line = stream.readline(LONGEST)
+            too_long = len(line) == LONGEST and not line.endswith(b"\n")
+            while too_long and (rest := stream.readline(LONGEST)) and not rest.endswith(b"\n"):
+                pass
+        except DAMAGE as error:
+            yield number, damaged(error)
+            return
+        if not line:
+            return
+        yield number, Unreadable("the line is longer than 8 MB") if too_long else line.strip().removeprefix(BOM)
 
 
 def text_of(row: bytes) -> str:

@@ -81,8 +81,9 @@ def test_forum_shape_gzipped_under_any_name(tmp_path: Path) -> None:
 def test_a_folder_with_tickets_in_it(tmp_path: Path) -> None:
     write(tmp_path / "tickets.jsonl", own())
     assert split(tmp_path)[0]
-    with pytest.raises(BadInput, match="name the file"):
-        read(tmp_path.parent)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadInput, match="name the export"):
+        read(tmp_path / "empty")
 
 
 def test_bad_rows_are_reported_and_stop_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""What an export is made of: one file, a zip of files or a folder of them, each as bytes to read once.
+
+Nothing is unpacked to disk and no name inside a zip is ever used as a path, so a hostile archive has nowhere to write.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from data.errors import BadInput
+
+READ = (".json", ".jsonl", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz")
+GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file, or a member of a zip; `name` is what a person is told about it."""
+
+    path: Path
+    name: str
+    member: str = ""
+
+    def open(self) -> IO[bytes]:
+        """Its bytes, unzipped if they begin like gzip, whatever the name says."""
+        with self._raw() as raw:
+            zipped = raw.read(2) == GZIP
+        raw = self._raw()
+        if not zipped:
+            return raw
+        stream = gzip.GzipFile(fileobj=raw)
+        stream.myfileobj = cast(io.FileIO, raw)  # closed with it
+        return cast(IO[bytes], stream)
+
+    def _raw(self) -> IO[bytes]:
+        if not self.member:
+            return self.path.open("rb")
+        with zipfile.ZipFile(self.path) as archive:  # the member keeps the file open
+            return archive.open(self.member)
+
+
+def is_zip(path: Path) -> bool:
+    """A zip of files, and not a spreadsheet, which is one too."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return "[Content_Types].xml" not in archive.namelist()
+
+
+def parts(path: Path) -> list[Part]:
+    """Everything in an export that may hold tickets, in the order of names. Raises BadInput where nothing does."""
+    if path.is_dir():
+        found = [Part(file, str(file.relative_to(path))) for file in sorted(path.rglob("*")) if _wanted(file.name)]
+    elif is_zip(path):
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(info.filename for info in archive.infolist() if not info.is_dir() and _wanted(info.filename))
+        found = [Part(path, f"{path.name}/{name}", name) for name in names]
+    else:
+        return [Part(path, path.name)]
+    if not found:
+        raise BadInput(f"{path}: no {', '.join(READ[:3])} file in it; name the export itself")
+    return found
+
+
+def _wanted(name: str) -> bool:
+    return name.lower().endswith(READ) and not name.rpartition("/")[2].startswith(".") and "__MACOSX" not in name
