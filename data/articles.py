@@ -13,8 +13,8 @@ from typing import Any
 
 from data.clean import collapse, html_to_text
 from data.errors import BadInput
-from data.importers import load
 from data.importers.lines import Unreadable, numbered_lines, text_of
+from data.importers.objects import load
 from data.records import Article, Passage, Rejected
 from data.wiki import wiki_to_text
 

@@ -8,7 +8,6 @@ Rejected with its file, line and reason; only an export that holds nothing we kn
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,15 +20,14 @@ from pydantic import ValidationError
 from data.errors import BadInput
 from data.importers import forum, freshdesk, helpscout, intercom, jsonl, table, zendesk
 from data.importers.joined import joined
-from data.importers.json_objects import Raw, objects
-from data.importers.lines import Unreadable, text_of
+from data.importers.json_objects import Raw
+from data.importers.lines import Unreadable
+from data.importers.objects import load, objects
 from data.importers.parts import Part, parts
 from data.records import Rejected, Ticket
 
 Row = bytes | dict[str, str] | Unreadable
 BINARY = {
-    b"PK\x03\x04": "an Excel file",
-    b"PAR1": "a Parquet file",
     b"%PDF": "a PDF",
     b"\xd0\xcf\x11\xe0": "an old Excel file",
 }
@@ -61,8 +59,9 @@ class Source:
 
     def rows(self) -> Iterator[tuple[At, Row]]:
         if self.columns is not None:
-            for line, cells in table.rows(self.path, self.columns):
-                yield At(self.path.name, line), cells
+            for part in self.tickets:
+                for line, cells in table.rows(part, self.columns):
+                    yield At(part.name, line), cells
             return
         for name, line, row in self._objects():
             if row != b"":
@@ -111,9 +110,9 @@ def find(path: Path, columns: Mapping[str, str]) -> Source:
         return _source(path, of["ticket"], of["said"], of["user"])
     if len(found) > 1 or found[0].member:
         raise BadInput(f"{path}: none of its {len(found)} files holds tickets that we know; name one that does")
-    mapped = table.header(found[0].path, columns)  # raises BadInput with the columns it saw
+    mapped = table.header(found[0], columns)  # raises BadInput with the columns it saw
     told = ", ".join(f"{ours} from {theirs!r}" for ours, theirs in mapped.items())
-    return Source(found[0].path, f"a table: {told}", mapped)
+    return Source(path, f"a table: {told}", mapped, tickets=tuple(found))
 
 
 def _chosen(path: Path) -> Path:
@@ -182,16 +181,3 @@ def _ticket(row: dict[str, Any]) -> Ticket:
         raise ValueError("not a ticket: it has none of the fields that any help desk's export has")
     made: Ticket = shape.ticket(row)
     return made
-
-
-def load(row: bytes) -> dict[str, Any]:
-    """One JSON object whose strings can be written again (lone surrogates are replaced)."""
-    try:
-        value = json.loads(text_of(row))
-        if b"\\ud" in row.lower():
-            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON ({error.msg}, column {error.colno})") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"a JSON {type(value).__name__}, not an object")
-    return value

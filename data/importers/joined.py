@@ -14,8 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from data.importers.json_objects import Raw, objects
+from data.importers.json_objects import Raw
 from data.importers.lines import Unreadable
+from data.importers.objects import objects
 from data.importers.parts import Part
 
 OWNERS = ("ticket_id", "conversation_id", "conversationId")

@@ -14,7 +14,8 @@ from typing import IO, cast
 
 from data.errors import BadInput
 
-READ = (".json", ".jsonl", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz")
+SHEET = "[Content_Types].xml"  # what makes a zip an Excel file
+READ = (".json", ".jsonl", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz", ".parquet", ".arrow")
 GZIP = b"\x1f\x8b"
 
 
@@ -49,7 +50,7 @@ def is_zip(path: Path) -> bool:
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
-        return "[Content_Types].xml" not in archive.namelist()
+        return SHEET not in archive.namelist()
 
 
 def parts(path: Path) -> list[Part]:

@@ -1,22 +1,20 @@
-"""A spreadsheet's CSV or TSV: one row is one customer message and one agent reply.
+"""A table of any kind: one row is one customer message and one agent reply.
 
-`columns` maps our names (subject, question, reply, created, id, locale, product, topic) to the file's;
-without it, common names are recognised. A byte order mark, UTF-16, ';' or tabs, and Excel's ="00123" are
-understood.
+`columns` maps our names (subject, question, reply, created, id, locale, product, topic) to the table's; without it,
+common names are recognised.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import zlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from types import ModuleType
 
 from data.clean import html_to_text
 from data.errors import BadInput
-from data.importers.lines import LONGEST, Unreadable, binary
+from data.importers import delimited, flat, xlsx
+from data.importers.lines import Unreadable
+from data.importers.parts import Part
 from data.importers.times import instant
 from data.records import Message, Ticket
 
@@ -49,51 +47,28 @@ GUESSES = {
     "topic": ("topic", "category", "tag", "tags", "type"),
 }
 NEEDED = ("question", "reply", "created")
-OPENING = 65536
 
 
-def header(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
-    """Our names to the file's column names. Raises BadInput naming what is missing and what there is."""
+def header(part: Part, columns: Mapping[str, str]) -> dict[str, str]:
+    """Our names to the table's column names. Raises BadInput naming what is missing and what there is."""
     unknown = [name for name in columns if name not in GUESSES]
     if unknown:
         raise BadInput(f"columns: no {unknown[0]}; the names are {', '.join(GUESSES)}")
-    dialect, encoding = _dialect(path)
-    with _text(path, encoding) as stream:
-        try:
-            names = [name.strip() for name in next(csv.reader(_bounded(stream), delimiter=dialect), [])]
-        except (csv.Error, EOFError, OSError, zlib.error) as error:
-            raise BadInput(f"{path}: not a table, JSON lines or any export we know ({error})") from error
+    names = _kind(part).names(part)
     found = dict(columns) or _guess(names)
     missing = [name for name in NEEDED if name not in found]
     absent = [column for column in found.values() if column not in names]
     if missing or absent:
         what = f"no column called {absent[0]}" if absent else f"cannot tell which column holds {', '.join(missing)}"
         seen = ", ".join(name[:30] for name in names[:12])
-        raise BadInput(f'{path}: {what} (it has: {seen}); set desk.columns, e.g. {{question = "Body", …}}')
+        raise BadInput(f'{part.path}: {what} (it has: {seen}); set desk.columns, e.g. {{question = "Body", …}}')
     return found
 
 
-def rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, str] | Unreadable]]:
-    """Numbered rows under our own names; the line is where a row begins."""
-    found = header(path, columns)
-    dialect, encoding = _dialect(path)
-    with _text(path, encoding) as stream:
-        reader = csv.reader(_bounded(stream), delimiter=dialect)
-        names = [name.strip() for name in next(reader)]
-        while True:
-            line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield line, Unreadable(f"not a row ({error})")
-                continue
-            except (EOFError, OSError, zlib.error) as error:
-                yield line, Unreadable(f"the file is damaged or cut off here ({error}); export it again")
-                return
-            if cells:
-                yield line, _row(dict(zip(names, cells, strict=False)), found, len(cells) - len(names))
+def rows(part: Part, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, str] | Unreadable]]:
+    """Numbered rows under our own names."""
+    for line, cells in _kind(part).rows(part):
+        yield line, cells if isinstance(cells, Unreadable) else {o: cells.get(t, "") for o, t in columns.items()}
 
 
 def ticket(row: Mapping[str, str], line: int) -> Ticket:
@@ -112,21 +87,10 @@ def ticket(row: Mapping[str, str], line: int) -> Ticket:
     )  # fmt: skip
 
 
-def _row(cells: Mapping[str, str], found: Mapping[str, str], extra: int) -> dict[str, str] | Unreadable:
-    if extra > 0:
-        return Unreadable(f"{extra} cells more than the header has; quote cells that hold the separator")
-    values = {ours: _cell(cells.get(theirs, "")) for ours, theirs in found.items()}
-    try:
-        "".join(values.values()).encode()
-    except UnicodeEncodeError:
-        return Unreadable("not UTF-8")
-    return values
-
-
-def _cell(text: str) -> str:
-    """Excel writes ="00123" to keep a number's zeros; every other formula is only text here."""
-    formula = re.fullmatch(r'="(.*)"', text.strip(), re.DOTALL)
-    return (formula[1] if formula else text).strip()
+def _kind(part: Part) -> ModuleType:
+    if xlsx.fits(part):
+        return xlsx
+    return flat if flat.fits(part) else delimited
 
 
 def _guess(names: list[str]) -> dict[str, str]:
@@ -136,31 +100,3 @@ def _guess(names: list[str]) -> dict[str, str]:
         for ours, guesses in GUESSES.items()
         if plain.keys() & set(guesses)
     }
-
-
-def _dialect(path: Path) -> tuple[str, str]:
-    try:
-        with binary(path) as stream:
-            start = stream.read(OPENING)
-    except (EOFError, OSError, zlib.error) as error:
-        raise BadInput(f"{path}: cannot be read ({error}); export it again") from error
-    encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    if encoding != "utf-16" and b"\0" in start:
-        raise BadInput(f"{path}: not a text file; export the tickets as CSV or JSON lines")
-    first = start.decode(encoding, "replace").partition("\n")[0]
-    return max(",\t;", key=first.count), encoding
-
-
-def _text(path: Path, encoding: str) -> io.TextIOWrapper:
-    return io.TextIOWrapper(binary(path), encoding=encoding, errors="surrogateescape", newline="")
-
-
-def _bounded(stream: io.TextIOWrapper) -> Iterator[str]:
-    """Lines as csv wants them; one longer than 8 MB becomes a line that csv refuses."""
-    while line := stream.readline(LONGEST):
-        if len(line) < LONGEST or line.endswith("\n"):
-            yield line
-            continue
-        while (rest := stream.readline(LONGEST)) and not rest.endswith("\n"):
-            pass
-        yield "x" * (csv.field_size_limit() + 1) + "\n"

@@ -5,7 +5,11 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from datasets import Dataset
+from openpyxl import Workbook
 
 from data.errors import BadInput
 from data.importers import read
@@ -233,3 +237,55 @@ def test_lines_reads_one_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"a\r\n\nb")
     assert list(numbered_lines(path)) == [(1, b"a"), (2, b""), (3, b"b")]
+
+
+COLUMNS = {
+    "Ticket ID": "7",
+    "Description": "It hums",
+    "Agent Reply": "Unplug it.",
+    "Created At": "2025-03-01",
+    "Tags": "a, b",
+}
+
+
+def spreadsheet(path: Path, *more: list[object]) -> Path:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(list(COLUMNS))
+    sheet.append([7, "It hums", "Unplug it.", datetime(2025, 3, 1), "a, b"])
+    for row in more:
+        sheet.append(row)
+    book.save(path)
+    return path
+
+
+def test_a_spreadsheet_of_excel(tmp_path: Path) -> None:
+    path = spreadsheet(tmp_path / "any.name", [], ["8", "No reply", None, "2025-03-02"], [9, "=1+1", "Two.", "soon"])
+    (ticket,), rejected = split(path)
+    assert (ticket.id, ticket.tags, ticket.created.isoformat()) == ("7", ("a", "b"), "2025-03-01T00:00:00+00:00")
+    assert [(bad.line, bad.reason.split(":")[0]) for bad in rejected] == [(4, "reply"), (5, "question")]
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(BadInput, match="damaged"):
+        read(path)
+
+
+def test_tables_of_objects(tmp_path: Path) -> None:
+    rows = [COLUMNS, {**COLUMNS, "Ticket ID": 8, "Tags": ["a", "b"], "Agent Reply": None}]
+    path = write(tmp_path / "x.jsonl", *rows, "{bad")
+    (ticket,), rejected = split(path)
+    assert ticket.tags == ("a", "b")
+    assert [(bad.line, bad.reason[:8]) for bad in rejected] == [(2, "reply: e"), (3, "not JSON")]
+    columns = {name: [row[name] for row in (COLUMNS, COLUMNS)] for name in COLUMNS}
+    pq.write_table(pa.table({**columns, "Ticket ID": [7, 8]}), tmp_path / "x.parquet")
+    assert [each.id for each in split(tmp_path / "x.parquet")[0]] == ["7", "8"]
+
+
+def test_a_saved_dataset_of_tickets(tmp_path: Path) -> None:
+    Dataset.from_list([own("A"), own("B")]).save_to_disk(str(tmp_path / "saved"))
+    tickets, rejected = split(tmp_path / "saved")
+    assert not rejected
+    assert [each.id for each in tickets] == ["A", "B"]
+    pq.write_table(pa.Table.from_pylist([own("C"), own("D", messages=[])]), tmp_path / "y.parquet")
+    tickets, rejected = split(tmp_path / "y.parquet")
+    assert ([each.id for each in tickets], rejected[0].line) == (["C"], 2)
