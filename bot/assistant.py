@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.attempt import Attempt, Voice
@@ -21,12 +21,13 @@ from bot.confidence import score
 from bot.config import Config
 from bot.events import Amend, Checking, Delta, Done, Event, Handoff, Routed
 from bot.fit import fit
+from bot.knowledge import Found
 from bot.prompt import DEFERRAL, ChatMessage, known_by_heart, recites
 from bot.quote import quoted
 from bot.releases import Sampling
 from bot.router import BROKEN_OFF, DOUBLE_CHECK, Reason, RoutingDecision, StudentState, decide, farewell
 from data.errors import Busy, EngineError
-from data.records import Passage, Route, Turn
+from data.records import Passage, Route, Standing, Turn
 from data.text import is_deferral
 
 HOLD_SECONDS = 0.15
@@ -34,7 +35,7 @@ DOWN: dict[Route, Reason] = {"student": "student_down", "teacher": "teacher_down
 FAILED: dict[Route, Reason] = {"student": "student_failed", "teacher": "teacher_failed"}
 STOPPED: dict[Route, Reason] = {"student": "student_stopped", "teacher": "teacher_stopped"}
 log = logging.getLogger("deskmate.assistant")
-Search = Callable[[str], Awaitable[list[Passage]]]
+Search = Callable[[str], Awaitable[Found]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ class Cast:
 async def answer(ask: Ask, cast: Cast) -> AsyncGenerator[Event]:
     """The events of one answer, ending with Done. Raises nothing that a model or the search can cause."""
     deadline = asyncio.get_running_loop().time() + cast.config.serving.total_seconds
-    decision = _first(ask, cast)
-    evidence, messages = await _prompt(ask, cast) if decision.route != "human" else ((), [])
+    decision, evidence = await _begin(ask, cast)
+    messages = _prompt(ask, cast, evidence)
     shown = False
     while decision.route != "human":
         route = decision.route
@@ -116,9 +117,18 @@ async def _hand_over(decision: RoutingDecision, shown: bool) -> AsyncIterator[Ev
     yield Done("handoff")
 
 
-def _first(ask: Ask, cast: Cast) -> RoutingDecision:
-    state = StudentState(ask.turns[-1].text, up=cast.student is not None, teacher_up=cast.teacher is not None)
-    return decide(state, cast.threshold)
+async def _begin(ask: Ask, cast: Cast) -> tuple[RoutingDecision, tuple[Passage, ...]]:
+    """Who is to try first, from which notes: nobody who must not, and none for a greeting."""
+    decision = _first(ask, cast)
+    if decision.route == "human":
+        return decision, ()
+    found = await _search(ask, cast)
+    return _first(ask, cast, found.standing), () if found.standing == "small_talk" else tuple(found.passages)
+
+
+def _first(ask: Ask, cast: Cast, standing: Standing = "known") -> RoutingDecision:
+    up, teacher_up = cast.student is not None, cast.teacher is not None
+    return decide(StudentState(ask.turns[-1].text, up, teacher_up, standing), cast.threshold)
 
 
 async def _commit(attempt: Attempt, ask: Ask, cast: Cast, decision: RoutingDecision) -> RoutingDecision:
@@ -152,14 +162,16 @@ def _next(decision: RoutingDecision, reason: Reason, cast: Cast) -> RoutingDecis
     return replace(decision, route="teacher", reason=reason)
 
 
-async def _prompt(ask: Ask, cast: Cast) -> tuple[tuple[Passage, ...], list[ChatMessage]]:
-    """Evidence and the messages to send. A search that fails costs the notes, never the answer."""
+async def _search(ask: Ask, cast: Cast) -> Found:
+    """A search that fails costs the notes, never the answer."""
     words = [turn.text for turn in ask.turns if turn.role == "customer"][-2:]
     try:
-        found = await cast.search("\n".join(words))
+        return await cast.search("\n".join(words))
     except Exception:
         log.exception("the search for evidence failed; answering without")
-        found = []
+        return Found([])
+
+
+def _prompt(ask: Ask, cast: Cast, evidence: Sequence[Passage]) -> list[ChatMessage]:
     context = min(cast.config.student.context, cast.config.teacher.context)
-    budget = context - cast.sampling.max_tokens
-    return tuple(found), fit(cast.config, ask.turns, found, budget)
+    return fit(cast.config, ask.turns, evidence, context - cast.sampling.max_tokens)

@@ -55,6 +55,7 @@ class Retrieval(Section):
     words: int = Field(80, ge=20, description="at most this many words of each are shown")
     ready: int = Field(160, ge=0, description="briefs asked for most: preferred, and read ahead; about 10 MB each")
     prefer: float = Field(0.1, ge=0, description="how much nearer, in cosine, a brief must be than one of those")
+    far: float = Field(0.05, ge=0, le=0.5, description="share of past questions that are too far from what was known")
 
 
 class Teaching(Section):

@@ -13,7 +13,7 @@ from bot.answering import Job
 from bot.config import Config
 from bot.knowledge import load
 from bot.quote import quoted
-from data.records import Exchange, Passage, Source
+from data.records import Exchange, Passage, Source, Standing
 from data.workspace import Workspace, digest, read_rows
 
 SOME = 500
@@ -23,13 +23,15 @@ Evidence = Mapping[str, Sequence[Passage]]
 @dataclass(frozen=True, slots=True)
 class Desk:
     """`evidence` by exchange id: what was known when the ticket was opened, cut to what is shown. `ready`: the briefs a
-    server reads before anybody asks. `excerpts` by exchange id: the nearest sentences of its evidence, if asked for."""
+    server reads before anybody asks. `excerpts` by exchange id: the nearest sentences of its evidence, if asked for.
+    `standings` by exchange id: whether a server would let a model answer from that evidence."""
 
     exchanges: list[Exchange]
     evidence: Evidence
     config: Config
     ready: Sequence[Sequence[Passage]] = ()
     excerpts: Mapping[str, str] = field(default_factory=dict)
+    standings: Mapping[str, Standing] = field(default_factory=dict)
 
     def part(self, split: str) -> list[Exchange]:
         return [exchange for exchange in self.exchanges if exchange.split == split]
@@ -68,9 +70,12 @@ def gather(workspace: Workspace, tickets: Path, config: Config, splits: Sequence
     knowledge = load(workspace, tickets, config.retrieval)
     rows = read_rows(tickets / "exchanges.parquet", Exchange)
     wanted = [exchange for exchange in rows if exchange.split in splits]
-    evidence = knowledge.evidence(wanted, progress=len(wanted) > SOME and sys.stderr.isatty(), quotes=quotes)
-    excerpts = knowledge.excerpts(wanted, evidence) if quotes else {}
-    return Desk(wanted, evidence, config, knowledge.ready(), excerpts)
+    vectors_ED = knowledge.embed(wanted, progress=len(wanted) > SOME and sys.stderr.isatty())
+    evidence = knowledge.evidence(wanted, vectors_ED, quotes=quotes)
+    asked = dict(zip((exchange.id for exchange in wanted), vectors_ED, strict=True))
+    excerpts = {name: knowledge.quotes.excerpt(evidence[name], asked[name]) for name in asked} if quotes else {}
+    standings = {name: knowledge.standing(asked[name], evidence[name]) for name in asked}
+    return Desk(wanted, evidence, config, knowledge.ready(), excerpts, standings)
 
 
 def spread(exchanges: Sequence[Exchange], limit: int) -> list[Exchange]:

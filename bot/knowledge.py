@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -24,29 +24,40 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from bot.briefs import Places, Vectors, asked, gather_briefs, matched, most_asked
 from bot.quote import Quotes, quotable
 from bot.weights import resolve
-from data.records import ANSWER, Exchange, Passage
+from data.records import ANSWER, Exchange, Passage, Standing
 from data.workspace import Workspace, digest, read_rows, write_bytes
 
 if TYPE_CHECKING:
     from bot.config import Retrieval
 
-Vectors = npt.NDArray[np.float32]
-Places = npt.NDArray[np.int32]
 BATCH = 64
-ROWS = 1024
 QUESTION_WORDS = 90
 ASKED_WORDS = 16
-COMPANIONS = 0.6  # what a brief's other passages count for, beside its anchor, when a question is matched
+SMALL_TALK = (
+    "Hello", "Good morning", "Is anyone there?", "Thanks, that worked", "Thank you very much", "Goodbye", "OK",
+    "Who are you?", "Are you a robot?",
+)  # fmt: skip
 END = re.compile(r"(?<!\d)[.!?][\"'”’)*]*(?=\s)|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`standing`: whether the passages may be answered from. Not when they are farther from the question than from all
+    but a few past ones, nor when it is nearer to a greeting or thanks than to anything that the desk knows."""
+
+    passages: list[Passage]
+    standing: Standing = "known"
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """Passages with unit vectors `vectors_PD`, and briefs: `briefs_BN` are places in `passages`, the anchor first, -1
     where there is none. `opened_P` is 0 for articles, which are always known. `ready_R`: the briefs most asked for,
-    taken unless another is nearer by more than `prefer`."""
+    taken unless another is nearer by more than `prefer`. `far`: the cosine below which an anchor is too far; `talk_SD`:
+    the vectors of SMALL_TALK."""
 
     id: str
     passages: list[Passage]
@@ -59,8 +70,10 @@ class Knowledge:
     words: int
     quotes: Quotes
     encoder: Any
+    far: float = -1.0
+    talk_SD: Vectors | None = None
 
-    def search(self, question: str, *, before: datetime | None = None, ticket: str = "") -> list[Passage]:
+    def search(self, question: str, *, before: datetime | None = None, ticket: str = "") -> Found:
         """The brief nearest to a question, its anchor first, each passage cut to what is shown; `score` is its cosine
         and `quote` the sentence nearest of all.
 
@@ -68,26 +81,28 @@ class Knowledge:
         evidence.
         """
         vector = encode(self.encoder, [question])[0]
-        return self.quotes.mark(self._found(vector, before, ticket), vector)
+        passages = self._found(vector, before, ticket)
+        return Found(self.quotes.mark(passages, vector), self.standing(vector, passages))
+
+    def standing(self, vector: Vectors, passages: Sequence[Passage]) -> Standing:
+        nearest = passages[0].score if passages else -1.0
+        if self.talk_SD is not None and float((self.talk_SD @ vector).max()) > nearest:
+            return "small_talk"
+        return "far" if nearest < self.far or not passages else "known"
+
+    def embed(self, exchanges: Sequence[Exchange], *, progress: bool = False) -> Vectors:
+        """What their questions are searched by: [len(exchanges), D]."""
+        return encode(self.encoder, [exchange.question for exchange in exchanges], progress=progress)
 
     def evidence(
-        self, exchanges: Sequence[Exchange], *, progress: bool = False, quotes: bool = False
+        self, exchanges: Sequence[Exchange], vectors_ED: Vectors, *, quotes: bool = False
     ) -> dict[str, list[Passage]]:
         """By exchange id, the evidence each is answered from, as it was known when its ticket was opened."""
-        vectors_ED = encode(self.encoder, [exchange.question for exchange in exchanges], progress=progress)
         found: dict[str, list[Passage]] = {}
         for exchange, vector in zip(exchanges, vectors_ED, strict=True):
             passages = self._found(vector, exchange.created, exchange.ticket_id)
             found[exchange.id] = self.quotes.mark(passages, vector) if quotes else passages
         return found
-
-    def excerpts(self, exchanges: Sequence[Exchange], evidence: Mapping[str, Sequence[Passage]]) -> dict[str, str]:
-        """By exchange id, the sentences of its evidence nearest to its question: an answer without a model."""
-        vectors_ED = encode(self.encoder, [exchange.question for exchange in exchanges])
-        return {
-            exchange.id: self.quotes.excerpt(evidence[exchange.id], vector)
-            for exchange, vector in zip(exchanges, vectors_ED, strict=True)
-        }
 
     def _found(self, vector: Vectors, before: datetime | None, ticket: str) -> list[Passage]:
         number = self._nearest(vector, before, ticket)
@@ -139,76 +154,20 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
         lambda: gather_briefs(vectors_PD, opened_P, owner_P, settings.tickets, settings.articles),
     )
     matched_BD = matched(vectors_PD, briefs_BN)
-    order_B = _once(
-        folder / f"{kept}-asked.npy", lambda: most_asked(vectors_PD, opened_P, owner_P, briefs_BN, matched_BD)
+    asked_R2 = _once(
+        folder / f"{kept}-nearest.npy", lambda: asked(vectors_PD, opened_P, owner_P, briefs_BN, matched_BD)
     )
+    order_B = most_asked(asked_R2, len(briefs_BN))
     known = Knowledge(
         name, passages, vectors_PD, opened_P, briefs_BN, matched_BD, order_B[: settings.ready], settings.prefer,
         settings.words, Quotes(partial(encode, encoder)), encoder,
+        far=float(np.quantile(asked_R2[:, 1], settings.far)) if len(asked_R2) else -1.0,
+        talk_SD=encode(encoder, list(SMALL_TALK)),
     )  # fmt: skip
     lines = sorted({line for brief in known.ready() for passage in brief for line in quotable(passage)})
     made = vectors(folder / "quotes" / f"{digest([settings.model, lines])}.npz", settings.model, lines, encoder)
     known.quotes.known |= zip(lines, made, strict=True)
     return known
-
-
-def gather_briefs(
-    vectors_PD: Vectors, opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.str_], tickets: int, articles: int
-) -> Places:
-    """A brief [tickets + articles] for every past ticket, and one of articles alone for every article passage."""
-    article_A, ticket_T = np.flatnonzero(opened_P == 0), np.flatnonzero(opened_P)
-    briefs: list[Places] = []
-    width = max(tickets + articles, 1)
-    for start in range(0, len(ticket_T) if tickets else 0, ROWS):
-        rows_R = ticket_T[start : start + ROWS]
-        older_RT = (opened_P[ticket_T][None] < opened_P[rows_R][:, None]) & (
-            owner_P[ticket_T][None] != owner_P[rows_R][:, None]
-        )
-        near_RT = np.where(older_RT, vectors_PD[rows_R] @ vectors_PD[ticket_T].T, -2.0)
-        near_RA = vectors_PD[rows_R] @ vectors_PD[article_A].T
-        companions = _nearest(near_RT, ticket_T, tickets - 1), _nearest(near_RA, article_A, articles)
-        briefs.append(np.concatenate([rows_R[:, None], *companions], axis=1).astype(np.int32))
-    if articles:
-        near_AA = vectors_PD[article_A] @ vectors_PD[article_A].T
-        np.fill_diagonal(near_AA, 3.0)
-        own = _nearest(near_AA, article_A, min(width, articles + 1))
-        briefs.append(np.pad(own, ((0, 0), (0, width - own.shape[1])), constant_values=-1))
-    return np.concatenate(briefs) if briefs else np.zeros((0, width), np.int32)
-
-
-def _nearest(scores_RC: Vectors, places_C: npt.NDArray[Any], count: int) -> Places:
-    """[R, count] places of the best columns, best first; -1 where a row has no more (its score is -2)."""
-    found = np.full((len(scores_RC), count), -1, np.int32)
-    few = min(count, len(places_C))
-    if few > 0:
-        best_RK = np.argsort(-scores_RC, axis=1, kind="stable")[:, :few]
-        real_RK = np.take_along_axis(scores_RC, best_RK, axis=1) > -2.0
-        found[:, :few] = np.where(real_RK, places_C[best_RK], -1)
-    return found
-
-
-def matched(vectors_PD: Vectors, briefs_BN: Places) -> Vectors:
-    """What a question is compared with, a vector a brief: the anchor's plus COMPANIONS times the others' mean."""
-    others_BN = briefs_BN[:, 1:]
-    there_BN = (others_BN >= 0).astype(np.float32)
-    sums_BD = np.einsum("bn,bnd->bd", there_BN, vectors_PD[others_BN]) if others_BN.size else 0.0
-    count_B1 = np.maximum(there_BN.sum(axis=1, keepdims=True), 1.0)
-    made: Vectors = (vectors_PD[briefs_BN[:, 0]] + COMPANIONS * sums_BD / count_B1).astype(np.float32)
-    return made
-
-
-def most_asked(
-    vectors_PD: Vectors, opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.str_], briefs_BN: Places,
-    matched_BD: Vectors,
-) -> Places:  # fmt: skip
-    """The numbers of all briefs, those first that most of the newest ROWS past questions would be answered from."""
-    owner_B = owner_P[briefs_BN[:, 0]]
-    wanted_B = np.zeros(len(briefs_BN), np.int32)
-    for place in np.flatnonzero(opened_P)[-ROWS:]:
-        scores_B = matched_BD @ vectors_PD[place]
-        scores_B[owner_B == owner_P[place]] = -2.0
-        wanted_B[int(scores_B.argmax())] += 1
-    return np.argsort(-wanted_B, kind="stable").astype(np.int32)
 
 
 def searchable(passage: Passage) -> str:
@@ -286,11 +245,11 @@ def _kept(file: Path) -> Iterator[tuple[str, Vectors]]:
         yield from zip(kept["marks"].tolist(), kept["vectors"], strict=True)
 
 
-def _once(path: Path, make: Callable[[], Places]) -> Places:
+def _once(path: Path, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """What `make` gives, worked out once and kept."""
     if not path.is_file():
         buffer = io.BytesIO()
         np.save(buffer, make())
         write_bytes(path, buffer.getvalue())
-    kept: Places = np.load(path)
+    kept: npt.NDArray[Any] = np.load(path)
     return kept

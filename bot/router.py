@@ -1,6 +1,8 @@
 """Who answers: student, teacher or a person. Pure: the same state always gives the same decision and reason.
 
     deny rules               ──▶ human    (bot/deny.py)
+    notes too far away       ──▶ human    (both models answer from notes; without any they invent)
+    greetings and thanks     ──▶ teacher, or human while there is none
     student gone or failed   ──▶ teacher, or human while there is none
     score >= threshold       ──▶ student
     score below, or it defers ──▶ teacher, or human while there is none
@@ -14,13 +16,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.deny import TEXTS, Denied, deny
-from data.records import Route
+from data.records import Route, Standing
 
 Trouble = Literal[
     "student_down", "student_busy", "student_failed", "student_stopped", "teacher_down", "teacher_failed",
     "teacher_stopped",
 ]  # fmt: skip
-Reason = Literal["trying", "confident", "unsure", "student_deferred"] | Trouble | Denied
+Reason = Literal["trying", "confident", "unsure", "student_deferred", "no_notes", "small_talk"] | Trouble | Denied
 
 HANDOFF = "I'm sorry, I can't answer this well myself. I've passed your question to a colleague, who will reply to you."
 BROKEN_OFF = "\n\nI'm sorry, I couldn't finish this answer. I've passed it to a colleague, who will reply to you."
@@ -48,6 +50,7 @@ class StudentState:
     question: str
     up: bool = True
     teacher_up: bool = True
+    standing: Standing = "known"
     failure: Trouble | None = None
     score: float | None = None
     deferred: bool = False
@@ -58,9 +61,13 @@ def decide(state: StudentState, threshold: float) -> RoutingDecision:
     scores = {} if state.score is None else {"confidence": round(state.score, 4)}
     if denied := deny(state.question):
         return RoutingDecision("human", denied, scores, threshold)
+    if state.standing == "far":
+        return RoutingDecision("human", "no_notes", scores, threshold)
     next_best: Route = "teacher" if state.teacher_up else "human"
     if state.failure:
         return RoutingDecision(next_best, state.failure, scores, threshold)
+    if state.standing == "small_talk":
+        return RoutingDecision(next_best, "small_talk", scores, threshold)
     if not state.up:
         return RoutingDecision(next_best, "student_down", scores, threshold)
     if state.score is None:

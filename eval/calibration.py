@@ -11,7 +11,7 @@ from statistics import fmean
 
 from bot.confidence import calibrate
 from bot.desk import Desk
-from data.records import Answer, Exchange, Record, Source
+from data.records import Answer, Exchange, Record, Source, Standing
 from data.text import is_deferral, is_evasion, is_repetitive, overlap, support, unsupported
 
 LEAST_SUPPORT = 0.6
@@ -20,9 +20,11 @@ JUDGED = {("student", "validation"), ("teacher", "heldout")}
 
 
 class Judged(Record):
-    """`confidence`: the router's score of the reply's first tokens; `good`: no check found a fault in the reply."""
+    """`confidence`: the router's score of the reply's first tokens; `good`: no check found a fault in the reply;
+    `standing`: only a question that is "known" would reach the student."""
 
     exchange_id: str
+    standing: Standing = "known"
     source: Source = "student"
     confidence: float
     good: bool
@@ -35,6 +37,7 @@ def calibration(desk: Desk, answers: Iterable[Answer]) -> list[Judged]:
     return [
         Judged(
             exchange_id=answer.exchange_id, source=answer.source, confidence=answer.confidence,
+            standing=desk.standings.get(answer.exchange_id, "known"),
             good=is_good(answer, exchanges[answer.exchange_id], desk.context(exchanges[answer.exchange_id])),
         )
         for answer in answers
@@ -46,7 +49,7 @@ def threshold(judged: Iterable[Judged], target: float) -> float:
     """The confidence from which the student answers by itself: its replies are good at the share `target`, or as often
     as the teacher's where those are good less often. With nothing to calibrate on, one that no reply reaches.
     """
-    judged = list(judged)
+    judged = [row for row in judged if row.standing == "known"]
     mine = [row for row in judged if row.source == "student"]
     teachers = [row.good for row in judged if row.source == "teacher"]
     if not mine:

@@ -11,11 +11,12 @@ from bot import knowledge, launch
 from bot.attempt import Speaker
 from bot.config import Config
 from bot.engine import Engine
+from bot.knowledge import Found
 from bot.releases import Release
 from data.records import Passage
 from data.workspace import Workspace, digest
 
-Find = Callable[[str], list[Passage]]
+Find = Callable[[str], Found]
 Briefs = list[list[Passage]]
 
 

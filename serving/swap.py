@@ -20,10 +20,11 @@ from importlib import import_module
 from bot import prompt, releases, store
 from bot.config import Config
 from bot.engine import Token
+from bot.knowledge import Found
 from bot.releases import Release
 from bot.store import Alias
 from data.errors import BadInput, Busy, Conflict, DeskmateError, EngineError
-from data.records import Passage, Turn
+from data.records import Turn
 from data.workspace import Workspace
 from serving.launcher import Briefs, Find, Launcher
 from serving.telemetry import Telemetry
@@ -103,7 +104,7 @@ class Swap:
     def leases(self) -> int:
         return sum(stage.leases for stage in [*self._retiring.values(), *([self.live] if self.live else [])])
 
-    async def search(self, stage: Stage, question: str) -> list[Passage]:
+    async def search(self, stage: Stage, question: str) -> Found:
         """In one thread: tokenizers are not safe in several, and a search takes milliseconds."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, stage.find, question)
 
@@ -240,9 +241,9 @@ class Swap:
         if voice is None:
             raise EngineError("its server died at once; see workspace/logs")
         await asyncio.to_thread(import_module, "openai")  # seconds, the first time; no customer waits for them
-        passages = await self.search(stage, GOLDEN[0].text)
+        found = await self.search(stage, GOLDEN[0].text)
         desk = self._config.desk
-        messages = prompt.build(desk.name, desk.about, GOLDEN, passages)
+        messages = prompt.build(desk.name, desk.about, GOLDEN, found.passages)
         said = ""
         async for event in voice.engine.stream(messages, max_tokens=8, temperature=0.0, seed=0):
             said += event.text if isinstance(event, Token) else ""

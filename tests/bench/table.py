@@ -78,10 +78,12 @@ def fallback(folder: Path) -> str:
     checked = {row.exchange_id for row in mine}
     answers = [answer for answer in Journal(folder / ".answers.jsonl").answers if answer.source == "student"]
     heldout = [answer for answer in answers if answer.exchange_id not in checked]
-    passed_on = sum(answer.confidence < least for answer in heldout)
+    far = {row.exchange_id for row in others if row.standing != "known"}
+    passed_on = sum(answer.confidence < least for answer in heldout if answer.exchange_id not in far)
     good = f"good: {sum(row.good for row in mine)} of {len(mine)} validation replies"
     teachers = f"{sum(row.good for row in others)} of the teacher's {len(others)} held-out ones"
-    return f"- Fallback: {passed_on} of {len(heldout)} (threshold {least:.3f}; {good}, {teachers})"
+    first = f"{len(far)} of {len(heldout)} to a person at once, notes too far; {passed_on} to the teacher"
+    return f"- Fallback: {first} (threshold {least:.3f}; {good}, {teachers})"
 
 
 def main() -> None:

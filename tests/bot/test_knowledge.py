@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.knowledge import Knowledge, Vectors, gather_briefs, matched, most_asked, shorten, ticket_of, vectors
+from bot.briefs import Vectors, asked, gather_briefs, matched, most_asked
+from bot.knowledge import Knowledge, shorten, ticket_of, vectors
 from bot.quote import Quotes
 from data.records import Passage
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-ANGLES = {"a": 0.0, "b": 0.2, "c": 0.4, "x": 0.1, "y": 1.5}
+ANGLES = {"a": 0.0, "b": 0.2, "c": 0.4, "x": 0.1, "y": 1.5, "far": 2.6}
 
 
 class Compass:
@@ -63,26 +64,28 @@ def test_a_brief_holds_its_anchor_an_older_ticket_and_an_article(known: Knowledg
 def test_nothing_of_a_brief_is_newer_than_the_ticket_at_hand(known: Knowledge) -> None:
     for day in range(1, 5):
         before = START + timedelta(days=day)
-        found = known.search("c", before=before)
+        found = known.search("c", before=before).passages
         assert all(passage.created is None or passage.created < before for passage in found)
-    assert known.search("c", before=START + timedelta(days=9))[0].id == "c-1"
+    assert known.search("c", before=START + timedelta(days=9)).passages[0].id == "c-1"
 
 
 def test_a_ticket_is_never_its_own_evidence(known: Knowledge) -> None:
-    assert "c-1" not in ids(known.search("c", ticket="c"))
+    assert "c-1" not in ids(known.search("c", ticket="c").passages)
 
 
 def test_the_most_asked_briefs_come_first_and_each_once(known: Knowledge) -> None:
     owner_P = np.array([ticket_of(passage) for passage in PASSAGES])
-    order = most_asked(known.vectors_PD, known.opened_P, owner_P, known.briefs_BN, known.matched_BD)
+    near_R2 = asked(known.vectors_PD, known.opened_P, owner_P, known.briefs_BN, known.matched_BD)
+    assert near_R2[:, 1] == pytest.approx(np.cos([0.2, 0.2, 0.2]), abs=1e-4)
+    order = most_asked(near_R2, len(known.briefs_BN))
     assert sorted(order) == list(range(len(known.briefs_BN)))
     assert known.passages[known.briefs_BN[order[0], 0]].id == "b-1"  # nearest to a and to c
 
 
 def test_a_brief_that_many_ask_for_is_preferred_to_one_as_near(known: Knowledge) -> None:
-    assert known.search("b")[0].id == "b-1"
+    assert known.search("b").passages[0].id == "b-1"
     readied = dataclasses.replace(known, ready_R=np.array([2], np.int32))
-    assert readied.search("b")[0].id == "c-1"
+    assert readied.search("b").passages[0].id == "c-1"
     assert [ids(brief) for brief in readied.ready()] == [ids(known.brief(2))]
 
 
@@ -121,3 +124,13 @@ def test_only_texts_never_seen_are_embedded(tmp_path: Path) -> None:
     assert asked == [["a", "b"], ["c"]]
     vectors(tmp_path / "two.npz", "m", ["c", "a"], Watched())
     assert len(asked) == 2
+
+
+def test_what_is_farther_than_past_questions_were_is_too_far_and_a_greeting_is_small_talk(known: Knowledge) -> None:
+    near = dataclasses.replace(known, far=0.9)
+    assert near.search("b").standing == "known"
+    assert near.search("far").standing == "far"  # 1.1 rad from everything
+    talk = dataclasses.replace(near, talk_SD=Compass().encode(["far"]))
+    assert [talk.search(question).standing for question in ("far", "b")] == ["small_talk", "known"]
+    empty = dataclasses.replace(known, briefs_BN=known.briefs_BN[:0], matched_BD=known.matched_BD[:0])
+    assert empty.search("b").standing == "far"

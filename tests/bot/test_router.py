@@ -20,6 +20,9 @@ from bot.router import HANDOFF, StudentState, decide, farewell
      (StudentState("hi", score=0.49, teacher_up=False), "human", "unsure"),
      (StudentState("hi", up=False), "teacher", "student_down"),
      (StudentState("hi", up=False, teacher_up=False), "human", "student_down"),
+     (StudentState("hi", standing="far"), "human", "no_notes"),
+     (StudentState("hi", standing="small_talk"), "teacher", "small_talk"),
+     (StudentState("hi", standing="small_talk", teacher_up=False), "human", "small_talk"),
      (StudentState("hi", failure="student_failed"), "teacher", "student_failed"),
      (StudentState("Let me talk to a human", score=0.99), "human", "asked_for_person")],
 )  # fmt: skip

@@ -16,9 +16,10 @@ import uvicorn
 from bot import prompt, releases
 from bot.config import Config
 from bot.engine import Engine
+from bot.knowledge import Found
 from bot.releases import Release
 from data.errors import EngineError
-from data.records import Passage
+from data.records import Passage, Standing
 from data.workspace import Workspace
 from serving.app import create_app
 from serving.auth import open_keys
@@ -53,6 +54,7 @@ class ScriptedLauncher:
         self.broken: set[str] = set()
         self.students: list[FakeRunning] = []
         self.teacher_delay = 0.0
+        self.standing: Standing = "known"
 
     async def student(self, release: Release) -> FakeRunning:
         if release.model in self.broken:
@@ -66,7 +68,7 @@ class ScriptedLauncher:
         return FakeRunning(self._engine("teacher"))
 
     async def find(self, release: Release) -> tuple[Find, Briefs]:
-        return lambda question: [PASSAGE], [[PASSAGE]]
+        return lambda question: Found([PASSAGE], self.standing), [[PASSAGE]]
 
     def impatient(self) -> None:
         """Students that stall are given up after 0.4 s; everything else may be as slow as this machine is."""

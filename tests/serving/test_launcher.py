@@ -11,6 +11,7 @@ import pytest
 
 from bot import knowledge, releases
 from bot.config import Config, Retrieval
+from bot.knowledge import Found
 from data.workspace import Workspace
 from serving.launcher import LocalLauncher
 
@@ -20,7 +21,7 @@ def test_a_release_keeps_its_own_retrieval(tmp_path: Path, monkeypatch: pytest.M
 
     def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Any:
         loaded.append(settings)
-        return SimpleNamespace(search=lambda question: [], ready=lambda: [])
+        return SimpleNamespace(search=lambda question: Found([]), ready=lambda: [])
 
     monkeypatch.setattr(knowledge, "load", load)
     workspace = Workspace(tmp_path)

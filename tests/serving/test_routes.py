@@ -13,6 +13,7 @@ from bot.router import BROKEN_OFF, HANDOFF, TEXTS
 from data.workspace import Workspace
 from tests.engine_server import FOREVER, Script
 from tests.serving.desk import (
+    PASSAGE,
     SURE,
     TEACHER,
     UNSURE,
@@ -46,6 +47,26 @@ def test_an_unsure_student_is_replaced_by_the_teacher_unseen(desk: Desk, launche
     assert text_of(found) == TEACHER.text
     assert "blue" not in str(found)
     assert "amend" not in dict(found)
+
+
+def test_what_no_notes_are_near_to_goes_to_a_person_and_no_model_is_asked(
+    desk: Desk, launcher: ScriptedLauncher
+) -> None:
+    launcher.standing = "far"
+    before = [len(server.requests) for server in launcher.servers.values()]
+    reply = desk.ask("Do you have a shop in Berlin?")
+    assert (reply.headers["x-route"], reply.json()["deskmate"]["reason"]) == ("human", "no_notes")
+    assert content(reply) == HANDOFF
+    assert reply.json()["deskmate"]["handoff"] == {"reason": "no_notes"}
+    assert [len(server.requests) for server in launcher.servers.values()] == before
+
+
+def test_a_greeting_is_the_teachers_and_gets_no_notes(desk: Desk, launcher: ScriptedLauncher) -> None:
+    launcher.standing = "small_talk"
+    reply = desk.ask("hi")
+    assert (reply.headers["x-route"], reply.json()["deskmate"]["reason"]) == ("teacher", "small_talk")
+    assert reply.json()["deskmate"]["evidence"] == []
+    assert PASSAGE.text not in str(launcher.servers["teacher"].requests[-1])
 
 
 def test_a_student_that_reads_out_its_instructions_is_replaced_unseen(desk: Desk, launcher: ScriptedLauncher) -> None:
