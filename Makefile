@@ -37,6 +37,9 @@ bench-evidence: setup ## how much of what our agents said is in the evidence sho
 bench-opening: setup ## what beginning with the nearest note and prompt lookup are worth
 	@$(BIN)/python -m tests.bench.opening
 
+bench-outside: setup ## which questions reach a model, and which a person at once
+	@$(BIN)/python -m tests.bench.outside
+
 bench-first-token: setup ## first-token latency of the running service
 	@$(BIN)/python -m tests.bench.first_token
 
@@ -47,4 +50,4 @@ clean: ## remove what the demo made (keeps the virtual environment and weights)
 	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
 	       workspace/releases workspace/knowledge workspace/deskmate.db*
 
-.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-opening bench-first-token bench-mutations clean
+.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-opening bench-outside bench-first-token bench-mutations clean

@@ -40,6 +40,7 @@ SMALL_TALK = (
     "Hello", "Good morning", "Is anyone there?", "Thanks, that worked", "Thank you very much", "Goodbye", "OK",
     "Who are you?", "Are you a robot?",
 )  # fmt: skip
+LEAST_TALK = 0.4  # greetings and thanks reach .45 and more; questions about anything else stay below .37
 END = re.compile(r"(?<!\d)[.!?][\"'”’)*]*(?=\s)|\n")
 
 
@@ -86,7 +87,8 @@ class Knowledge:
 
     def standing(self, vector: Vectors, passages: Sequence[Passage]) -> Standing:
         nearest = passages[0].score if passages else -1.0
-        if self.talk_SD is not None and float((self.talk_SD @ vector).max()) > nearest:
+        talk = -1.0 if self.talk_SD is None else float((self.talk_SD @ vector).max())
+        if talk > max(nearest, LEAST_TALK):
             return "small_talk"
         return "far" if nearest < self.far or not passages else "known"
 
