@@ -22,12 +22,14 @@ from bot.config import Config
 from bot.events import Amend, Checking, Delta, Done, Event, Handoff, Routed
 from bot.fit import fit
 from bot.knowledge import Found
+from bot.private import private, restored
 from bot.prompt import DEFERRAL, ChatMessage, known_by_heart, recites
 from bot.quote import quoted
 from bot.releases import Sampling
 from bot.router import BROKEN_OFF, DOUBLE_CHECK, Reason, RoutingDecision, StudentState, decide, farewell
 from data.errors import Busy, EngineError
 from data.records import Passage, Route, Standing, Turn
+from data.redact import Redactor
 from data.text import is_deferral
 
 HOLD_SECONDS = 0.15
@@ -69,6 +71,7 @@ class Cast:
 async def answer(ask: Ask, cast: Cast) -> AsyncGenerator[Event]:
     """The events of one answer, ending with Done. Raises nothing that a model or the search can cause."""
     deadline = asyncio.get_running_loop().time() + cast.config.serving.total_seconds
+    redactor, ask = _private(ask)
     decision, evidence = await _begin(ask, cast)
     messages = _prompt(ask, cast, evidence)
     shown = False
@@ -80,16 +83,15 @@ async def answer(ask: Ask, cast: Cast) -> AsyncGenerator[Event]:
             continue
         if route == "teacher":
             yield Checking(decision)
-        limit = min(cast.sampling.max_tokens, ask.max_tokens or cast.sampling.max_tokens)
         opening = quoted(evidence) if route == "student" else ""
-        async with Attempt(voice, messages, cast.sampling, limit, deadline, opening) as attempt:
+        async with Attempt(voice, messages, cast.sampling, _limit(ask, cast), deadline, opening) as attempt:
             decision = await _commit(attempt, ask, cast, decision)
             if decision.route != route:
                 continue
             shown, text = True, ""
             yield Routed(decision, evidence)
             try:
-                async for piece in attempt.texts():
+                async for piece in restored(attempt.texts(), redactor):
                     text += piece
                     yield Delta(piece)
             except EngineError as error:
@@ -106,6 +108,15 @@ async def answer(ask: Ask, cast: Cast) -> AsyncGenerator[Event]:
             yield Amend(decision.reason, DOUBLE_CHECK)
     async for event in _hand_over(decision, shown):
         yield event
+
+
+def _private(ask: Ask) -> tuple[Redactor, Ask]:
+    redactor, turns = private(ask.turns)
+    return redactor, replace(ask, turns=turns)
+
+
+def _limit(ask: Ask, cast: Cast) -> int:
+    return min(cast.sampling.max_tokens, ask.max_tokens or cast.sampling.max_tokens)
 
 
 async def _hand_over(decision: RoutingDecision, shown: bool) -> AsyncIterator[Event]:

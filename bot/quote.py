@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.records import ANSWER, Passage
+from data.redact import LABEL
 from data.sentences import promises, sentences
 from data.text import content_words, overlap
 
@@ -26,14 +27,14 @@ ORDER = re.compile(r"\b[A-Z]{1,4}-?\d{4,}\b|#\d{4,}")
 
 def quotable(passage: Passage) -> list[str]:
     """What of a passage may be said to another customer: whole sentences with content, and of a past reply nothing
-    that was promised to that customer or belongs to that order."""
+    that was promised to that customer, belongs to that order or names somebody."""
     past = passage.kind == "ticket"
     shown = passage.text.partition(ANSWER)[2] if past else passage.text
     lines = [MARKS.sub("", sentence).strip() for sentence in sentences(shown)]
     return [
         line for line in lines
         if len(content_words(line)) >= LEAST_WORDS and not line.endswith(("…", ":", "?")) and "|" not in line
-        and not (past and (promises(line) or ORDER.search(line)))
+        and not (past and (promises(line) or ORDER.search(line) or LABEL.search(line)))
     ]  # fmt: skip
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from data.clean import collapse, html_to_text, strip_quotes
+from data.names import CLOSING
 from data.records import Exchange, Message, Reaction, Ticket, Turn
-from data.redact import redact
+from data.redact import Redactor
 
 FEWEST_WORDS = 4
 AUTOMATIC = re.compile(
@@ -58,6 +59,17 @@ ASKS = re.compile(
     | \b(?:unclear|not\ clear|not\ sure|don['’]t\ understand)\b[^.]{0,20}\b(?:question|ask|mean|what)""",
     re.IGNORECASE | re.VERBOSE,
 )
+NAME = re.compile(r"[^\W\d_][^\W\d_'’ .-]+(?: [^\W\d_][^\W\d_'’.-]*){0,2}")
+GREETING = re.compile(
+    r"^\W*(?:hi|hello|hey|dear|good (?:morning|afternoon|evening)|thanks|thank you)\b[ ,]*"
+    r"(?:mrs?|ms|miss|dr)?\.?[ ]*\[PERSON_\d+\]\s*[,.!:–-]*\s*",
+    re.IGNORECASE,
+)
+SIGNED = re.compile(
+    rf"(?:\n|(?<=[.!?]))\s*(?:{CLOSING}\s*[,.!–-]*\s*)?[\s~/–-]*\[PERSON_\d+\](?:\n.{{0,60}}){{0,3}}\s*$",
+    re.IGNORECASE,
+)
+ADDRESSED = re.compile(r",\s*\[PERSON_\d+\](?=[,.!?;:])")
 PLEASED = frozenset({"good", "great", "positive", "satisfied", "happy", "thumbs_up", "5", "5.0", "4", "4.0"})
 DISPLEASED = frozenset({"bad", "negative", "unsatisfied", "dissatisfied", "thumbs_down", "1", "1.0", "2", "2.0"})
 GOOD: frozenset[Reaction] = frozenset({"accepted", "helpful", "thanked"})
@@ -79,8 +91,9 @@ def cut(ticket: Ticket, first_reply_only: bool = False) -> list[Exchange]:
 
     Splits are given later (data.split); until then all say 'train'.
     """
-    blocks = [] if is_merged(ticket) else _blocks(ticket)
-    subject = redact(" ".join(html_to_text(ticket.subject).split()))
+    redactor = _redactor(ticket)
+    blocks = [] if is_merged(ticket) else _blocks(ticket, redactor)
+    subject = redactor(" ".join(html_to_text(ticket.subject).split()))
     found: list[Exchange] = []
     turns: list[Turn] = []
     number = 0
@@ -105,12 +118,22 @@ def is_merged(ticket: Ticket) -> bool:
     return ticket.status.lower() in MERGED or not MERGED.isdisjoint(ticket.tags)
 
 
-def _blocks(ticket: Ticket) -> list[Block]:
+def _redactor(ticket: Ticket) -> Redactor:
+    """It has met everybody in the ticket before it sees the first word."""
+    redactor = Redactor(
+        m.author for m in ticket.messages if m.role in ("customer", "agent") and NAME.fullmatch(m.author)
+    )
+    for message in ticket.messages:
+        redactor.meet(message.text)
+    return redactor
+
+
+def _blocks(ticket: Ticket, redactor: Redactor) -> list[Block]:
     said = [
         (message, text)
         for message in ticket.messages
         if message.visibility == "public" and message.role != "system" and not AUTOMATIC.match(message.text)
-        if (text := redact(strip_quotes(message.text)))
+        if (text := redactor(strip_quotes(message.text)))
     ]
     forum = ticket.channel == "forum"
     return [_block(list(group), forum) for _, group in groupby(said, key=lambda pair: pair[0].role == "customer")]
@@ -122,8 +145,14 @@ def _block(said: Sequence[tuple[Message, str]], forum: bool) -> Block:
     if not agents:
         return Block(customer=said[0][0].role == "customer", text=whole)
     best = max(agents, key=lambda pair: (pair[0].accepted, pair[0].votes))[0]
-    gold = [text for message, text in agents if not forum or message.author == best.author]
+    gold = [impersonal(text) for message, text in agents if not forum or message.author == best.author]
     return Block(False, whole, "\n\n".join(gold), best.accepted, best.votes)
+
+
+def impersonal(reply: str) -> str:
+    """A reply without whom it greets, addresses and is signed by: what it tells everybody who asks the same."""
+    reply = GREETING.sub("", SIGNED.sub("", reply))
+    return collapse(ADDRESSED.sub("", reply)) or reply
 
 
 def _reaction(ticket: Ticket, blocks: Sequence[Block], place: int) -> Reaction:

@@ -21,12 +21,14 @@ from data.clean import cap_words
 from data.errors import BadInput, DeskmateError
 from data.exchanges import GOOD, asks_back, cut, is_merged
 from data.importers import At, Row, Source, find, reject
+from data.language import is_english
 from data.records import Article, Exchange, Passage, Rejected
+from data.redact import anonymous
 from data.redact import count as labels_in
 from data.split import Parts, boilerplate, divide, same_words
 from data.workspace import Workspace, digest, file_sha256, manifest_of, write_rows
 
-CODE = "import-4"
+CODE = "import-5"
 QUESTION_WORDS = 80
 TELLING_WORDS = 20
 RESOLVED = frozenset({"", "solved", "closed", "resolved", "archived", "done"})
@@ -155,7 +157,7 @@ def _piece(source: Source, first_reply_only: bool, at: At, row: Row) -> Piece | 
     if isinstance(ticket, Rejected):
         return ticket
     counts = Counter(tickets=1, internal_notes_kept_out=sum(m.visibility == "internal" for m in ticket.messages))
-    english = ticket.locale.lower().startswith("en")
+    english = is_english(ticket)
     found = cut(ticket, first_reply_only) if english else []
     if not english:
         counts["other_languages"] += 1
@@ -187,8 +189,8 @@ def _past(gathered: Gathered, parts: Parts) -> Iterator[Passage]:
             continue
         asked = "\n".join(turn.text for turn in exchange.turns if turn.role == "customer")
         text = f"Customer: {cap_words(asked, QUESTION_WORDS)}\nAgent: {exchange.human_reply}"
-        title = exchange.subject or cap_words(asked, 12)
-        yield Passage(id=exchange.id, kind="ticket", title=title, text=text, created=exchange.created)
+        title = anonymous(exchange.subject or cap_words(asked, 12))
+        yield Passage(id=exchange.id, kind="ticket", title=title, text=anonymous(text), created=exchange.created)
 
 
 def _telling(exchange: Exchange, stock: frozenset[str]) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from data.clean import cap_words, strip_quotes
 from data.exchanges import cut, is_merged
 from data.importers import find
+from data.language import is_english, language
 from data.records import Message, Rejected, Ticket
 from data.redact import redact
 
@@ -29,12 +30,18 @@ def preview(path: Path, columns: Mapping[str, str], first_reply_only: bool, coun
 
 
 def _shown(ticket: Ticket, first_reply_only: bool) -> Iterator[str]:
-    about = [f"{ticket.created:%Y-%m-%d %H:%M}", ticket.status, ticket.locale, ticket.product, ", ".join(ticket.tags)]
+    about = [
+        f"{ticket.created:%Y-%m-%d %H:%M}",
+        ticket.status,
+        language(ticket),
+        ticket.product,
+        ", ".join(ticket.tags),
+    ]
     yield f"ticket {ticket.id}: {redact(ticket.subject)} ({'; '.join(filter(None, about))})"
     for message in ticket.messages:
         yield f"  {_who(message):<10} {_words(message)}"
-    found = [] if not ticket.locale.lower().startswith("en") else cut(ticket, first_reply_only)
-    why = ": merged into another" if is_merged(ticket) else ": not English" if ticket.locale[:2].lower() != "en" else ""
+    found = cut(ticket, first_reply_only) if is_english(ticket) else []
+    why = ": merged into another" if is_merged(ticket) else "" if is_english(ticket) else ": not English"
     yield f"  → {len(found)} exchange{'' if len(found) == 1 else 's'}{why if not found else ''}"
 
 

@@ -37,10 +37,12 @@ class Message(Record):
 
 
 class Ticket(Record):
+    """`locale` is empty where the export does not tell (data/language.py)."""
+
     id: str
     channel: str = ""
     product: str = ""
-    locale: str = "en"
+    locale: str = ""
     subject: str = ""
     created: datetime
     status: str = ""

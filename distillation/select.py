@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from bot.desk import context
 from bot.prompt import DEFERRAL
 from data.records import Answer, Exchange, Passage
+from data.redact import LABEL
 from data.sentences import promises, sentences
 from data.text import is_deferral, is_evasion, is_repetitive, overlap, support, unsupported
 from distillation.trim import trim
@@ -54,6 +55,8 @@ def fault(answer: Answer, exchange: Exchange, seen: str, rules: Rules) -> str:
         return "little support in the evidence"
     if answer.source != "human" and overlap(text, exchange.human_reply) < LEAST_AGREEMENT:
         return "has little of what our agent said"
+    if LABEL.search(text):
+        return "names somebody"
     if any(promises(sentence) for sentence in sentences(text)):
         return "promises what a model cannot do"
     return ""

@@ -115,8 +115,10 @@ def _halved(cases: Sequence[Case], bootstrap: Bootstrap) -> Bar:
         best = max(closed.values(), key=lambda found: found.estimate)
         between = _mean(_column(cases, "teacher", "overlap_human"))
         numbers = "; ".join(f"to the {name} {found.estimate:.0%} closed" for name, found in closed.items())
-        own = _mean(_column(cases, "student", "overlap_human"))
-        numbers += f" (with the human, the teacher shares {between:.0%} and the student {own:.0%})"
+        before, own = (_mean(_column(cases, system, "overlap_human")) for system in ("base", "student"))
+        numbers += (
+            f" (with the human, base student {before:.0%}, student {own:.0%} and teacher {between:.0%} share content)"
+        )
     rule = "training halves the student's distance to the better of teacher and human, in content words"
     return _bar("Overlap", rule, numbers, best, CLOSED, len(set(bootstrap.units)))
 

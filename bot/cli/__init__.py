@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from bot.cli import loop, operate
+from bot.cli import loop, operate, privacy
 from data.errors import DeskmateError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )  # fmt: skip
 loop.register(app)
 operate.register(app)
+privacy.register(app)
 
 
 def main() -> None:

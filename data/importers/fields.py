@@ -82,6 +82,6 @@ def ticket(
     if not said:
         raise ValueError("nothing was said in it")
     return Ticket(
-        id=name, channel=channel, product=product, locale=locale or "en", subject=html_to_text(subject),
+        id=name, channel=channel, product=product, locale=locale, subject=html_to_text(subject),
         created=created, status=status, tags=tuple(tags), satisfaction=satisfaction or None, messages=said,
     )  # fmt: skip

@@ -30,7 +30,7 @@ def ticket(row: dict[str, Any]) -> Ticket:
     topic = row.get("topic")
     tags = [*([topic] if topic else []), *(tag for tag in row.get("tags") or [] if tag != topic)]
     return Ticket(
-        id=name, channel="forum", product=row.get("product") or "", locale=row.get("locale") or "en",
+        id=name, channel="forum", product=row.get("product") or "", locale=row.get("locale") or "",
         subject=html_to_text(row.get("subject") or ""), created=created, tags=tuple(tags),
         status=STATUS.get(row.get("solved"), ""),
         messages=tuple(_message(message) for message in rows(row["messages"], "messages") if _counts(message)),

@@ -78,7 +78,7 @@ def ticket(row: Mapping[str, str], line: int) -> Ticket:
     name = row.get("id") or f"row-{line}"
     tags = tuple(tag.strip() for tag in re.split(r"[,;|]", row.get("topic", "")) if tag.strip())
     return Ticket(
-        id=name, channel="table", product=row.get("product", ""), locale=row.get("locale") or "en",
+        id=name, channel="table", product=row.get("product", ""), locale=row.get("locale", ""),
         subject=html_to_text(row.get("subject", "")), created=instant(row["created"]), tags=tags,
         messages=(
             Message(id=f"{name}-q", role="customer", text=html_to_text(row["question"])),

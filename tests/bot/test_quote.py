@@ -53,6 +53,11 @@ def test_sums_and_days_of_another_customers_case_are_not_quoted() -> None:
     assert quoted(Quotes(Bag()).mark([price], refund)), "what an article says holds for everybody"
 
 
+def test_a_past_reply_that_names_somebody_is_not_quoted() -> None:
+    named = TICKET.model_copy(update={"text": "Customer: money?\nAgent: Ask [PERSON] about the refund of the order."})
+    assert quotable(named) == []
+
+
 def test_a_sentence_is_embedded_once() -> None:
     bag = Bag()
     quotes = Quotes(bag)

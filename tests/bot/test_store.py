@@ -73,7 +73,7 @@ def test_a_conversation_with_its_history(desk: Store) -> None:
         assert again.reply and (again.reply.text, again.conversation) == ("so", begun.conversation)
     with desk.begin() as connection:
         saved, waiting = store.read_conversation(connection, begun.conversation)
-        assert [turn.text for turn in saved] == ["hi, I am [EMAIL]", "hello", "and now?", "so"]
+        assert [turn.text for turn in saved] == ["hi, I am [EMAIL_1]", "hello", "and now?", "so"]
         assert saved[-1].rating == 1 and waiting
 
 

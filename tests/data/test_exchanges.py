@@ -85,11 +85,11 @@ def test_messages_in_a_row_are_one_turn() -> None:
             said("customer", "It hums."),
             said("customer", "And smells."),
             said("agent", "Unplug it now.", author="a"),
-            said("agent", "Then lift the burr.", author="b"),
+            said("agent", "Then lift the upper burr out.", author="b"),
         )
     )
     assert exchange.turns[0].text == "It hums.\n\nAnd smells."
-    assert exchange.human_reply == "Unplug it now.\n\nThen lift the burr."
+    assert exchange.human_reply == "Unplug it now.\n\nThen lift the upper burr out."
 
 
 def test_on_a_forum_the_preferred_helper_is_gold() -> None:
@@ -152,8 +152,8 @@ def test_texts_are_cleaned_and_redacted() -> None:
             subject="ann@example.com has <b>a</b> problem",
         )
     )
-    assert exchange.subject == "[EMAIL] has a problem"
-    assert exchange.turns[0].text == "Mail me at [EMAIL]"
+    assert exchange.subject == "[EMAIL_1] has a problem"
+    assert exchange.turns[0].text == "Mail me at [EMAIL_1]"
     assert exchange.human_reply == REPLY
 
 
@@ -194,3 +194,23 @@ def test_accepted_beats_words_and_satisfaction_fills_in() -> None:
 )
 def test_a_reply_that_only_asks_back_is_told_from_an_answer(reply: str, asks: bool) -> None:
     assert asks_back(reply) is asks
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (
+            "Hi Ann,\n\nLift the upper burr out.\n\nKind regards,\nTom Baker\nKettlewick Support",
+            "Lift the upper burr out.",
+        ),
+        ("That isn't right, Ann, and we will send it. Tom", "That isn't right, and we will send it."),
+        ("Lift the upper burr out, Ann. Then wait.\nTom", "Lift the upper burr out. Then wait."),
+        ("Dear Mrs Lee, lift the upper burr out.", "lift the upper burr out."),
+        ("Ask Tom about the burr.", "Ask [PERSON_1] about the burr."),
+    ],
+)
+def test_what_is_taught_greets_and_names_nobody(reply: str, told: str) -> None:
+    asks = said("customer", "My burr is stuck. What now?", author="Ann Lee")
+    made = ticket(asks, said("agent", reply, author="Tom Baker"))
+    (exchange,) = cut(made)
+    assert exchange.human_reply == told

@@ -102,5 +102,6 @@ def test_only_so_many_are_taught_and_they_are_the_best() -> None:
 def test_an_answer_that_promises_a_deed_or_shares_little_with_our_agents_is_turned_away() -> None:
     seen = context(EXCHANGE, EVIDENCE)
     assert fault(answer(f"{GOOD} I've sent the label."), EXCHANGE, seen, RULES).startswith("promises")
+    assert fault(answer(f"{GOOD} Ask [PERSON]."), EXCHANGE, seen, RULES) == "names somebody"
     assert fault(answer("Say what the label of the item is."), EXCHANGE, seen, RULES).startswith("has little")
     assert trim(f"{GOOD} I'll return the label within 30 days.", seen) == GOOD

@@ -48,7 +48,7 @@ def test_feedback_persists_and_may_be_changed(desk: Desk) -> None:
         body = {"turn": turn, "value": value, "comment": comment}
         assert desk.client.post("/chat/feedback", json=body).json() == {"saved": True}
     (row,) = desk.rows("feedback")
-    assert (row["turn"], row["value"], row["comment"]) == (turn, -1, "wrong, mail me at [EMAIL]")
+    assert (row["turn"], row["value"], row["comment"]) == (turn, -1, "wrong, mail me at [EMAIL_1]")
     assert desk.client.post("/chat/feedback", json={"turn": "nope", "value": 1}).status_code == 404
     assert desk.client.post("/chat/feedback", json={"turn": turn, "value": 7}).status_code == 400
 
@@ -83,7 +83,7 @@ def test_what_is_stored_and_logged_is_redacted(
     found = desk.chat("I am anna@example.com, card 4111 1111 1111 1111")
     assert "anna@example.com" in text_of(found)  # the customer's own stream is theirs
     texts = [row["text"] for row in desk.rows("turns")]
-    assert texts == ["I am [EMAIL], card [CARD]", "I wrote to [EMAIL] for you."]
+    assert texts == ["I am [EMAIL_1], card [CARD_1]", "I wrote to [EMAIL_1] for you."]
     lines = [json.loads(r.message) for r in caplog.records if r.name == "deskmate.replies"]
     assert lines[-1]["route"] == "student" and lines[-1]["first_seconds"] > 0
     assert "anna" not in caplog.text and "card" not in caplog.text

@@ -220,3 +220,15 @@ def test_a_dead_student_is_noticed_and_started_again(desk: Desk, launcher: Scrip
             break
         time.sleep(0.05)
     assert desk.ask().headers["x-route"] == "student"
+
+
+def test_models_see_labels_and_the_customer_reads_their_own_words(desk: Desk, launcher: ScriptedLauncher) -> None:
+    launcher.servers["one"].reply = lambda _: Script(
+        "Dear [PERSON_1] , we wrote to [EMAIL _1] [EMAIL_1] [EMAIL_2] [x]."
+    )
+    reply = desk.ask("Where is my code? It should go to ann.lee@example.com.\nThanks,\nAnn Lee")
+    sent = str(launcher.servers["one"].requests[-1])
+    assert "ann.lee" not in sent and "Ann" not in sent and "[EMAIL_1]" in sent
+    assert content(reply) == "Dear Ann Lee , we wrote to [EMAIL _1] ann.lee@example.com [EMAIL_2] [x]."
+    stored = desk.state.workspace.root.joinpath("deskmate.db").read_bytes()
+    assert b"ann.lee" not in stored

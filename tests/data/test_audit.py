@@ -1,0 +1,35 @@
+"""The audit finds what redaction misses, and says so."""
+
+import random
+
+import pytest
+
+from data import audit
+from data.audit import NEEDED, PERSONAL, Plant
+from data.redact import Redactor
+from tests.data.test_importing import row
+
+TEXTS = [message["text"] for n in range(9) for message in row(n)["messages"]]  # type: ignore[attr-defined]
+
+
+def test_recall_and_false_alarms_on_planted_data() -> None:
+    found = {finding.kind: finding for finding in audit.audit(TEXTS, each=150)}
+    assert set(found) == {*PERSONAL, *NEEDED}
+    for kind in ("e-mail addresses", "phone numbers", "payment cards", "IBANs", "links with a secret"):
+        assert found[kind].share >= 0.995, found[kind]
+    assert found["names where people sign and greet"].share >= 0.9
+    assert all(found[kind].share <= 0.005 for kind in NEEDED), found
+
+
+def test_what_is_missed_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Redactor, "__call__", lambda self, text: text)
+    found = {finding.kind: finding for finding in audit.audit(TEXTS, each=6)}
+    assert found["IBANs"].gone == 0 and len(found["IBANs"].wrong) == 5
+    assert all(found[kind].gone == 0 and not found[kind].wrong for kind in NEEDED)
+
+
+@pytest.mark.parametrize("kind", PERSONAL)
+def test_what_is_planted_stands_in_the_text(kind: str) -> None:
+    for seed in range(30):
+        plant: Plant = PERSONAL[kind](random.Random(seed))
+        assert all(part in plant.line for part in plant.parts)
