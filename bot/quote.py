@@ -19,6 +19,7 @@ from data.text import content_words, overlap
 
 Vectors = npt.NDArray[np.float32]
 LEAST_WORDS = 3
+OPENING_WORDS = 5  # shorter lines are headings, commands and steps, and answer nobody by themselves
 SAME = 0.6
 MARKS = re.compile(r"^\s*(?:[-*•>]\s+|\d{1,2}[.)]\s+)|[*_`]{1,2}")
 CASE = re.compile(r"[£€$]\s?\d|\d\s?[£€$]|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b")  # sums and days of one case
@@ -51,7 +52,7 @@ class Quotes:
         A sentence counts by its own cosine with the question plus its passage's: alone it often lacks what it is about.
         Sums and weekdays in past replies are those of that customer's case, and are not quoted.
         """
-        found = self._nearest(passages, question_D, 1)
+        found = self._nearest(passages, question_D, 1, OPENING_WORDS)
         best, quote = found[0] if found else (-1, "")
         return [p.model_copy(update={"quote": quote}) if place == best else p for place, p in enumerate(passages)]
 
@@ -59,10 +60,13 @@ class Quotes:
         """The nearest sentences as a reply that no model had a part in: what a student has to beat."""
         return " ".join(quote for _, quote in self._nearest(passages, question_D, count))
 
-    def _nearest(self, passages: Sequence[Passage], question_D: Vectors, count: int) -> list[tuple[int, str]]:
+    def _nearest(
+        self, passages: Sequence[Passage], question_D: Vectors, count: int, fewest: int = 1
+    ) -> list[tuple[int, str]]:
         """At most `count` sentences that do not repeat one another, each with its passage's place, in their order."""
         held = [(place, line) for place, passage in enumerate(passages) for line in quotable(passage)]
         held = [(place, line) for place, line in held if passages[place].kind == "article" or not CASE.search(line)]
+        held = [(place, line) for place, line in held if len(line.split()) >= fewest]
         self._learn(line for _, line in held)
         scores = [float(self.known[line] @ question_D) + passages[place].score for place, line in held]
         chosen: list[int] = []

@@ -53,6 +53,13 @@ def test_sums_and_days_of_another_customers_case_are_not_quoted() -> None:
     assert quoted(Quotes(Bag()).mark([price], refund)), "what an article says holds for everybody"
 
 
+def test_no_reply_begins_with_a_heading_or_a_step_alone() -> None:
+    article = ARTICLE.model_copy(update={"text": "Cannot print any label\nPrint the label at home, please."})
+    quotes, label = Quotes(Bag()), np.array([0.0, 1.0, 0.0])
+    assert quoted(quotes.mark([article], label)) == "Print the label at home, please."
+    assert quotes.excerpt([article], label).startswith("Cannot print any label")
+
+
 def test_a_past_reply_that_names_somebody_is_not_quoted() -> None:
     named = TICKET.model_copy(update={"text": "Customer: money?\nAgent: Ask [PERSON] about the refund of the order."})
     assert quotable(named) == []
