@@ -20,7 +20,7 @@ from data.articles import chunks, load_articles
 from data.clean import cap_words
 from data.errors import BadInput, DeskmateError
 from data.exchanges import GOOD, asks_back, cut, is_merged
-from data.importers import At, Row, Source, find, reject
+from data.importers import At, Row, Source, find, parse, reject
 from data.language import is_english
 from data.records import Article, Exchange, Passage, Rejected
 from data.redact import anonymous
@@ -131,7 +131,7 @@ def _gather(source: Source, first_reply_only: bool) -> Gathered:
 
 
 def _pieces(source: Source, first_reply_only: bool) -> Iterator[Piece | Rejected]:
-    work = partial(_work, source, first_reply_only)
+    work = partial(_work, first_reply_only)
     rows = source.rows()
     batches = iter(lambda: list(islice(rows, BATCH)), [])
     if sum(part.path.stat().st_size for part in source.tickets) < BIG_BYTES:
@@ -148,12 +148,12 @@ def _pieces(source: Source, first_reply_only: bool) -> Iterator[Piece | Rejected
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _work(source: Source, first_reply_only: bool, batch: list[tuple[At, Row]]) -> list[Piece | Rejected]:
-    return [_piece(source, first_reply_only, at, row) for at, row in batch]
+def _work(first_reply_only: bool, batch: list[tuple[At, Row]]) -> list[Piece | Rejected]:
+    return [_piece(first_reply_only, at, row) for at, row in batch]
 
 
-def _piece(source: Source, first_reply_only: bool, at: At, row: Row) -> Piece | Rejected:
-    ticket = source.parse(at, row)
+def _piece(first_reply_only: bool, at: At, row: Row) -> Piece | Rejected:
+    ticket = parse(at, row)
     if isinstance(ticket, Rejected):
         return ticket
     counts = Counter(tickets=1, internal_notes_kept_out=sum(m.visibility == "internal" for m in ticket.messages))

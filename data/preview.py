@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data.clean import cap_words, strip_quotes
 from data.exchanges import cut, is_merged
-from data.importers import find
+from data.importers import find, parse
 from data.language import is_english, language
 from data.records import Message, Rejected, Ticket
 from data.redact import redact
@@ -22,7 +22,7 @@ def preview(path: Path, columns: Mapping[str, str], first_reply_only: bool, coun
     yield f"{path}: {source.why}"
     for at, row in islice(source.rows(), count):
         yield ""
-        read = source.parse(at, row)
+        read = parse(at, row)
         if isinstance(read, Rejected):
             yield f"{at.file}, line {at.line}: cannot be used: {read.reason}"
         else:

@@ -24,6 +24,7 @@ Decision = Literal["ship", "hold", "more"]
 EVASION_MARGIN = 0.05
 SHARE, CLOSED, TIMES = 0.9, 0.5, 8.0
 FEWEST_TICKETS = 30
+WHOSE = {"teacher": "the teacher's words", "human": "our agents'"}
 
 
 class Bar(Record):
@@ -114,10 +115,10 @@ def _halved(cases: Sequence[Case], bootstrap: Bootstrap) -> Bar:
     else:
         best = max(closed.values(), key=lambda found: found.estimate)
         between = _mean(_column(cases, "teacher", "overlap_human"))
-        numbers = "; ".join(f"to the {name} {found.estimate:.0%} closed" for name, found in closed.items())
+        numbers = "; ".join(f"{found.estimate:.0%} closed to {WHOSE[name]}" for name, found in closed.items())
         before, own = (_mean(_column(cases, system, "overlap_human")) for system in ("base", "student"))
         numbers += (
-            f" (with the human, base student {before:.0%}, student {own:.0%} and teacher {between:.0%} share content)"
+            f" (words shared with our agents: base student {before:.0%}, student {own:.0%}, teacher {between:.0%})"
         )
     rule = "training halves the student's distance to the better of teacher and human, in content words"
     return _bar("Overlap", rule, numbers, best, CLOSED, len(set(bootstrap.units)))

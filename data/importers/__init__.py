@@ -47,7 +47,7 @@ class At(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A recognised export; small enough to send to another process. `why` tells a person how it was understood."""
+    """A recognised export. `why` tells a person how it was understood."""
 
     path: Path
     why: str
@@ -75,18 +75,20 @@ class Source:
             for line, row in objects(part):
                 yield part.name, line, row
 
-    def parse(self, at: At, row: Row) -> Ticket | Rejected:
-        try:
-            if isinstance(row, Unreadable):
-                return reject(at, row.reason)
-            if isinstance(row, dict):
-                return table.ticket(row, at.line)
-            return _ticket(load(row))
-        except ValidationError as error:
-            first = error.errors()[0]
-            return reject(at, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            return reject(at, str(error).splitlines()[0] if str(error) else type(error).__name__)
+
+def parse(at: At, row: Row) -> Ticket | Rejected:
+    """A ticket, or where the row stands and why it is none."""
+    try:
+        if isinstance(row, Unreadable):
+            return reject(at, row.reason)
+        if isinstance(row, dict):
+            return table.ticket(row, at.line)
+        return _ticket(load(row))
+    except ValidationError as error:
+        first = error.errors()[0]
+        return reject(at, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        return reject(at, str(error).splitlines()[0] if str(error) else type(error).__name__)
 
 
 def reject(at: At, reason: str) -> Rejected:
@@ -96,7 +98,7 @@ def reject(at: At, reason: str) -> Rejected:
 def read(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[Ticket | Rejected]:
     """Every row of an export, in file order. Raises BadInput for a missing, empty or unknown one."""
     source = find(path, columns or {})
-    return (source.parse(at, row) for at, row in source.rows())
+    return (parse(at, row) for at, row in source.rows())
 
 
 def find(path: Path, columns: Mapping[str, str]) -> Source:
@@ -161,7 +163,7 @@ def _sample(part: Part) -> Iterator[dict[str, Any]]:
 
 
 def _source(path: Path, tickets: tuple[Part, ...], said: tuple[Part, ...], users: tuple[Part, ...]) -> Source:
-    rows = [row for part in tickets for row in _sample(part)]
+    rows = [row for part in tickets[:SNIFFED] for row in _sample(part)]
     (shape, _), *_ = Counter(shape for row in rows if (shape := _shape(row))).most_common()
     files = {"said": said, "authors": users} if said else {}
     apart = "".join(f"; {what} from {', '.join(part.name for part in found)}" for what, found in files.items() if found)

@@ -9,6 +9,7 @@ import gzip
 import io
 import zipfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, cast
 
@@ -41,8 +42,13 @@ class Part:
     def _raw(self) -> IO[bytes]:
         if not self.member:
             return self.path.open("rb")
-        with zipfile.ZipFile(self.path) as archive:  # the member keeps the file open
-            return archive.open(self.member)
+        return _archive(self.path, self.path.stat().st_mtime_ns).open(self.member)
+
+
+@lru_cache(maxsize=2)
+def _archive(path: Path, changed: int) -> zipfile.ZipFile:
+    """Kept open: the list of its members is read once, not for every member."""
+    return zipfile.ZipFile(path)
 
 
 def is_zip(path: Path) -> bool:

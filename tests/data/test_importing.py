@@ -10,6 +10,7 @@ from data.errors import BadInput, DeskmateError
 from data.importing import import_desk, summary
 from data.records import Article, Exchange, Passage, Rejected
 from data.workspace import Workspace, manifest_of, read_rows
+from tests.data.exports import zendesk
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -133,3 +134,21 @@ def test_full_disk_is_one_clear_line(desk: Path, monkeypatch: pytest.MonkeyPatch
         run(desk)
     monkeypatch.undo()
     assert manifest_of(run(desk)).counts["train"] == 8
+
+
+def test_a_folder_of_separate_files_imports_as_one_export(tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    rows = [zendesk(n) | {"created_at": (START + timedelta(days=n)).isoformat()} for n in range(1, 9)]
+    said = [{"ticket_id": each["id"], **comment} for each in rows for comment in each.pop("comments")]
+    (folder / "tickets.json").write_text(json.dumps({"tickets": rows}))
+    (folder / "comments.jsonl").write_text("\n".join(json.dumps(comment) for comment in said))
+    workspace = Workspace(tmp_path / "workspace")
+    made = import_desk(
+        workspace, folder, None, columns={}, first_reply_only=False, heldout=2, validation=1, limit_train=0
+    )
+    assert "SECRET" not in "".join(each.model_dump_json() for each in read_rows(made / "exchanges.parquet", Exchange))
+    assert manifest_of(made).counts["internal_notes_kept_out"] == 16
+    (folder / "comments.jsonl").write_text(json.dumps(said[0]))
+    with pytest.raises(BadInput, match="no English ticket"):
+        import_desk(workspace, folder, None, columns={}, first_reply_only=False, heldout=2, validation=1, limit_train=0)
