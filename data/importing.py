@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 from data.articles import chunks, load_articles
+from data.card import LEFT_OUT, card
 from data.clean import cap_words
 from data.errors import BadInput, DeskmateError
 from data.exchanges import GOOD, asks_back, cut, is_merged
@@ -26,7 +27,7 @@ from data.records import Article, Exchange, Passage, Rejected
 from data.redact import anonymous
 from data.redact import count as labels_in
 from data.split import Parts, boilerplate, divide, same_words
-from data.workspace import Workspace, digest, file_sha256, manifest_of, write_rows
+from data.workspace import Workspace, digest, file_sha256, manifest_of, write_bytes, write_rows
 
 CODE = "import-5"
 QUESTION_WORDS = 80
@@ -83,10 +84,12 @@ def import_desk(
         write_rows(draft.path / "passages.parquet", passages, Passage)
         write_rows(draft.path / "articles.parquet", found, Article)
         write_rows(draft.path / "rejected.parquet", rejected, Rejected)
+        counts = _counts(gathered, parts, passages, len(found), len(damaged))
+        write_bytes(draft.path / "README.md", card(tickets.name, source.why, parts.exchanges, counts).encode())
     except DeskmateError:
         workspace.discard(draft)
         raise
-    return draft.finish(_counts(gathered, parts, passages, len(found), len(damaged)))
+    return draft.finish(counts)
 
 
 def _fingerprint(path: Path) -> str:
@@ -243,12 +246,4 @@ def summary(path: Path) -> list[str]:
         f"{counts['redactions']:,} personal details redacted, "
         f"{counts['internal_notes_kept_out']:,} internal notes kept out",
     ]
-    notes = {
-        "near_duplicates": "training questions left out: nearly the same as a held-out one",
-        "beyond_limit": "training exchanges beyond desk.limit_train, kept as evidence only",
-        "other_languages": "tickets in other languages left out",
-        "merged": "tickets merged into others left out",
-        "without_answer": "tickets without a customer's question followed by an agent's reply",
-        "rejected": f"rows could not be used; see {path / 'rejected.parquet'}",
-    }
-    return lines + [f"{counts[name]:,} {what}" for name, what in notes.items() if counts[name]]
+    return lines + [f"left out: {counts[name]:,} {what}" for name, what in LEFT_OUT.items() if counts[name]]

@@ -1,7 +1,7 @@
 """Where artefacts live, and how they are written so that a kill at any moment loses nothing and fakes nothing.
 
     workspace/
-      tickets/<id>/     {manifest.json, exchanges.parquet, passages.parquet, rejected.parquet}
+      tickets/<id>/     {manifest.json, exchanges.parquet, passages.parquet, rejected.parquet, README.md}
       corpora/<id>/     {manifest.json, rows.parquet, validation.parquet, answers.parquet, rejected.parquet}
       students/<id>/    {manifest.json, adapter/, runs/, training.json}
       models/<id>/      {manifest.json, model.gguf, parity.json, README.md}

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from datasets import load_dataset
 
 from data.errors import BadInput, DeskmateError
 from data.importing import import_desk, summary
@@ -91,7 +92,7 @@ def test_counts_and_summary(desk: Path) -> None:
     assert {name: counts[name] for name in expected} == expected
     assert counts["redactions"] == 13
     assert any("13 exchanges" in line for line in summary(made))
-    assert any("2 rows could not be used" in line for line in summary(made))
+    assert any("left out: 2 rows that could not be used" in line for line in summary(made))
 
 
 def test_the_same_work_is_done_once(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,3 +153,13 @@ def test_a_folder_of_separate_files_imports_as_one_export(tmp_path: Path) -> Non
     (folder / "comments.jsonl").write_text(json.dumps(said[0]))
     with pytest.raises(BadInput, match="no English ticket"):
         import_desk(workspace, folder, None, columns={}, first_reply_only=False, heldout=2, validation=1, limit_train=0)
+
+
+def test_the_folder_is_a_dataset_with_a_card(desk: Path, tmp_path: Path) -> None:
+    made = run(desk)
+    card = (made / "README.md").read_text()
+    assert "| heldout | 3 | 3 | 2025-01-10 to 2025-01-12 |" in card
+    assert "1 tickets in other languages" in card and "SECRET" not in card
+    for name, rows in (("exchanges", 13), ("passages", 10)):
+        loaded = load_dataset(str(made), name, cache_dir=str(tmp_path / "cache"))
+        assert loaded["train"].num_rows == rows
