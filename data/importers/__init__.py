@@ -110,7 +110,7 @@ def find(path: Path, columns: Mapping[str, str]) -> Source:
     of = {kind: tuple(part for part in found if kinds[part] == kind) for kind in ("ticket", "said", "user")}
     if of["ticket"]:
         return _source(path, of["ticket"], of["said"], of["user"])
-    if len(found) > 1 or found[0].member:
+    if len(found) > 1:
         raise BadInput(f"{path}: none of its {len(found)} files holds tickets that we know; name one that does")
     mapped = table.header(found[0], columns)  # raises BadInput with the columns it saw
     told = ", ".join(f"{ours} from {theirs!r}" for ours, theirs in mapped.items())

@@ -17,6 +17,7 @@ from data.errors import BadInput
 
 SHEET = "[Content_Types].xml"  # what makes a zip an Excel file
 READ = (".json", ".jsonl", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz", ".parquet", ".arrow")
+TABLES = (".csv", ".tsv")
 GZIP = b"\x1f\x8b"
 
 
@@ -62,17 +63,18 @@ def is_zip(path: Path) -> bool:
 def parts(path: Path) -> list[Part]:
     """Everything in an export that may hold tickets, in the order of names. Raises BadInput where nothing does."""
     if path.is_dir():
-        found = [Part(file, str(file.relative_to(path))) for file in sorted(path.rglob("*")) if _wanted(file.name)]
+        every = [Part(file, str(file.relative_to(path))) for file in sorted(path.rglob("*")) if file.is_file()]
     elif is_zip(path):
         with zipfile.ZipFile(path) as archive:
-            names = sorted(info.filename for info in archive.infolist() if not info.is_dir() and _wanted(info.filename))
-        found = [Part(path, f"{path.name}/{name}", name) for name in names]
+            names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+        every = [Part(path, f"{path.name}/{name}", name) for name in names]
     else:
         return [Part(path, path.name)]
+    found = [part for part in every if _wanted(part.name, READ)] or [p for p in every if _wanted(p.name, TABLES)]
     if not found:
-        raise BadInput(f"{path}: no {', '.join(READ[:3])} file in it; name the export itself")
+        raise BadInput(f"{path}: no {', '.join((*READ[:3], *TABLES))} file in it; name the export itself")
     return found
 
 
-def _wanted(name: str) -> bool:
-    return name.lower().endswith(READ) and not name.rpartition("/")[2].startswith(".") and "__MACOSX" not in name
+def _wanted(name: str, endings: tuple[str, ...]) -> bool:
+    return name.lower().endswith(endings) and not name.rpartition("/")[2].startswith(".") and "__MACOSX" not in name

@@ -15,7 +15,7 @@ from data.importers.parts import SHEET, Part
 
 
 def fits(part: Part) -> bool:
-    if not zipfile.is_zipfile(part.path):
+    if part.member or not zipfile.is_zipfile(part.path):
         return False
     with zipfile.ZipFile(part.path) as archive:
         return SHEET in archive.namelist()

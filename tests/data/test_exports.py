@@ -202,3 +202,14 @@ def test_a_preview_shows_what_is_understood_and_keeps_out_what_importing_does(tm
     )
     assert "→ 1 exchange\n" in shown and "→ 0 exchanges: merged into another" in shown
     assert len(list(preview(path, {}, False, count=1))) == 10
+
+
+def test_a_table_in_a_zip(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "out/tickets.csv", "id,question,reply,created\n7,It hums,Unplug it.,2025-03-01\n8,x,,2025-03-01\n"
+        )
+    good, bad = read(path)
+    assert isinstance(good, Ticket) and good.id == "7"
+    assert isinstance(bad, Rejected) and (bad.file, bad.line) == ("export.zip/out/tickets.csv", 3)
