@@ -66,7 +66,8 @@ GREETING = re.compile(
     re.IGNORECASE,
 )
 SIGNED = re.compile(
-    rf"(?:\n|(?<=[.!?]))\s*(?:{CLOSING}\s*[,.!–-]*\s*)?[\s~/–-]*\[PERSON_\d+\](?:\n.{{0,60}}){{0,3}}\s*$",
+    rf"(?<=\S)(?:(?<=[.!?])\s*+|[ \t]*+\n\s*+)(?:{CLOSING}\s*+[,.!–-]*+\s*+)?[\s~/–-]*+\[PERSON_\d+\]"
+    r"(?:\n.{0,60}){0,3}\s*$",
     re.IGNORECASE,
 )
 ADDRESSED = re.compile(r",\s*\[PERSON_\d+\](?=[,.!?;:])")

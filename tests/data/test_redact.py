@@ -1,7 +1,10 @@
 """What goes, and above all what stays."""
 
+import time
+
 import pytest
 
+from data.exchanges import impersonal
 from data.redact import Redactor, anonymous, count, redact
 
 
@@ -134,3 +137,16 @@ def test_labels_of_earlier_turns_are_not_given_again() -> None:
         redactor.meet(text)
     assert redactor("or ann@example.com") == "or [EMAIL_3]"
     assert redactor.restore("[EMAIL_2] [EMAIL_3]") == "[EMAIL_2] ann@example.com"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [" ", "\n", "a", "A ", "@", "thanks ", "Thanks, ", "hi  ", "Hi A", "my name is ", "this is ", "-", "\n-A", ". ",
+     "Best\n", "1 ", "Dear Mr ", "thanks" + " " * 500, "this is " + "x" * 500, "+1 ", "http://", "[PERSON_1]"],
+)  # fmt: skip
+def test_nobody_waits_for_a_text_made_to_be_slow(piece: str) -> None:
+    text = piece * (40_000 // len(piece))
+    began = time.perf_counter()
+    redact(text)
+    impersonal(text)
+    assert time.perf_counter() - began < 2.0
