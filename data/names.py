@@ -19,9 +19,10 @@ CLOSING = (
     r"(?:\s++(?:so\s++much|very\s++much|a\s++lot|again|in\s++advance|and\s++(?:kind\s++)?regards"
     r"|for\s++(?:your|the|any)\s++\w++(?:\s++\w++)?))*)"
 )
+AGAIN = r"(?!(?:thanks?|regards|best|cheers|kind|many|sincerely|greetings|yours|warm)\b)"  # two closings in a row
 FULL = rf"({CAPITAL}(?:[ \t]++{CAPITAL}){{0,2}})"
 SIGNED = (
-    re.compile(rf"^[ \t]*+{CLOSING}[ \t]*+[,.!;:–-]*+[ \t]*+\n++[ \t.~/–-]*+({WORD}(?:[ \t]++{CAPITAL}){{0,2}})"
+    re.compile(rf"^[ \t]*+{CLOSING}[ \t]*+[,.!;:–-]*+[ \t]*+\n++[ \t.~/–-]*+{AGAIN}({WORD}(?:[ \t]++{CAPITAL}){{0,2}})"
                r"[ \t]*+[.,!]?[ \t]*+$", re.IGNORECASE | re.MULTILINE),
     re.compile(rf"(?:^|[.!?][ \t]++){CLOSING}(?:[ \t]*+[,.!–-]++)?[ \t]++{FULL}[ \t]*+$", re.IGNORECASE | re.MULTILINE),
     re.compile(rf"\n[ \t]*+(?:--[ \t]*+\n?[ \t]*+|[–—~/][ \t]*+|-){FULL}\s*+\Z", re.IGNORECASE),

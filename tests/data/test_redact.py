@@ -75,6 +75,7 @@ def test_redacting_twice_changes_nothing() -> None:
         ("It hums.\nMany thanks in advance!\nTregarth", "Tregarth"),
         ("It hums.\nbest regards\nann", "ann"),
         ("It hums. Kind regards, Zach", "Zach"),
+        ("It hums. Thanks\n\nKind regards,\nBob Lee", "Bob"),
         ("It hums.\nCheers\n...Roland", "Roland"),
         ("It hums.\n\n--\nBill", "Bill"),
         ("Hi Desmond, lift the burr.", "Desmond"),
