@@ -15,6 +15,14 @@ PARTS = {
     "articles": "the help centre, as text",
     "rejected": "rows that could not be used, with file, line and reason",
 }
+LEFT_OUT = {
+    "other_languages": "tickets in other languages",
+    "merged": "tickets merged into others",
+    "without_answer": "tickets without a customer's question followed by an agent's reply",
+    "near_duplicates": "training questions nearly the same as a held-out one",
+    "beyond_limit": "training exchanges beyond `desk.limit_train` (kept as evidence)",
+    "rejected": "rows that could not be used; see rejected.parquet",
+}
 SPLITS: tuple[Split, ...] = ("train", "validation", "heldout")
 
 
@@ -39,14 +47,6 @@ def _row(split: Split, held: Sequence[Exchange]) -> str:
     return f"| {split} | {len(held):,} | {len({each.ticket_id for each in held}):,} | {span} |"
 
 
-LEFT_OUT = {
-    "other_languages": "tickets in other languages",
-    "merged": "tickets merged into others",
-    "without_answer": "tickets without a customer's question followed by an agent's reply",
-    "near_duplicates": "training questions nearly the same as a held-out one",
-    "beyond_limit": "training exchanges beyond `desk.limit_train` (kept as evidence)",
-    "rejected": "rows that could not be used; see rejected.parquet",
-}
 CARD = """---
 configs:
 {configs}

@@ -21,7 +21,7 @@ from data.card import LEFT_OUT, card
 from data.clean import cap_words
 from data.errors import BadInput, DeskmateError
 from data.exchanges import GOOD, asks_back, cut, is_merged
-from data.importers import At, Row, Source, find, parse, reject
+from data.importers import At, Row, Source, parse, reject
 from data.language import is_english
 from data.records import Article, Exchange, Passage, Rejected
 from data.redact import anonymous
@@ -60,14 +60,13 @@ class Gathered:
 
 
 def import_desk(
-    workspace: Workspace, tickets: Path, articles: Path | None, *, columns: dict[str, str],
+    workspace: Workspace, source: Source, articles: Path | None, *, columns: dict[str, str],
     first_reply_only: bool, heldout: int, validation: int, limit_train: int,
 ) -> Path:  # fmt: skip
     """Read, cut, redact, split and write; returns the finished folder (at once if it was made before)."""
-    source = find(tickets, columns)
-    inputs = {"tickets": fingerprint(source)}
+    inputs = {"tickets": _fingerprint(source.path, (part.path for part in source.parts))}
     if articles is not None:
-        inputs["articles"] = _fingerprint(articles)
+        inputs["articles"] = _fingerprint(articles, _article_files(articles))
     draft = workspace.draft("tickets", inputs, {
         "columns": columns, "first_reply_only": first_reply_only, "heldout": heldout,
         "validation": validation, "limit_train": limit_train, "code": CODE,
@@ -85,27 +84,24 @@ def import_desk(
         write_rows(draft.path / "articles.parquet", found, Article)
         write_rows(draft.path / "rejected.parquet", rejected, Rejected)
         counts = _counts(gathered, parts, passages, len(found), len(damaged))
-        write_bytes(draft.path / "README.md", card(tickets.name, source.why, parts.exchanges, counts).encode())
+        write_bytes(draft.path / "README.md", card(source.path.name, source.why, parts.exchanges, counts).encode())
     except DeskmateError:
         workspace.discard(draft)
         raise
     return draft.finish(counts)
 
 
-def _fingerprint(path: Path) -> str:
+def _article_files(path: Path) -> list[Path]:
     if not path.exists():
         raise BadInput(f"{path}: no such file or folder; check desk.articles")
+    return [file for pattern in ("*.md", "articles.jsonl") for file in path.rglob(pattern)]
+
+
+def _fingerprint(path: Path, inside: Iterable[Path]) -> str:
+    """Of a file its hash, of a folder one over all that is read in it."""
     if path.is_file():
         return file_sha256(path)
-    files = sorted(file for pattern in ("*.md", "articles.jsonl") for file in path.rglob(pattern))
-    return digest({file.relative_to(path).as_posix(): file_sha256(file) for file in files})
-
-
-def fingerprint(source: Source) -> str:
-    """Of a file its hash, of a folder one over all that is read in it."""
-    if source.path.is_file():
-        return file_sha256(source.path)
-    return digest({part.name: file_sha256(part.path) for part in (*source.tickets, *source.said, *source.users)})
+    return digest({file.relative_to(path).as_posix(): file_sha256(file) for file in inside})
 
 
 def _gather(source: Source, first_reply_only: bool) -> Gathered:
@@ -137,7 +133,7 @@ def _pieces(source: Source, first_reply_only: bool) -> Iterator[Piece | Rejected
     work = partial(_work, first_reply_only)
     rows = source.rows()
     batches = iter(lambda: list(islice(rows, BATCH)), [])
-    if sum(part.path.stat().st_size for part in source.tickets) < BIG_BYTES:
+    if sum(path.stat().st_size for path in {part.path for part in source.parts}) < BIG_BYTES:
         for batch in batches:
             yield from work(batch)
         return

@@ -72,7 +72,7 @@ def names(text: str) -> Iterator[tuple[str, int]]:
             if pattern is HANDLE and words[0] in AMBIGUOUS:
                 continue
             shouted = len(name) > 4 and name.isupper() and text.isupper()
-            if len(name) > 1 and words and words[0] not in NOBODY and ROLES.isdisjoint(words) and not shouted:
+            if len(name) > 1 and words[0] not in NOBODY and ROLES.isdisjoint(words) and not shouted:
                 yield name, found.start(1)
 
 

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 from data import names
 
-LABEL = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN|LINK|PERSON)(?:_\d+)?\]")
-NUMBERED = re.compile(r"\[(EMAIL|PHONE|CARD|IBAN|LINK|PERSON)_(\d{1,4})\]")
+KINDS = "EMAIL|PHONE|CARD|IBAN|LINK|PERSON"
+LABEL = re.compile(rf"\[(?:{KINDS})(?:_\d+)?\]")
+NUMBERED = re.compile(rf"\[({KINDS})_(\d{{1,9}})\]")
 EMAIL = re.compile(r"(?<![\w+-])(?:mailto:)?[\w+-][\w.+'-]*@(?:[\w-]+\.)+[^\W\d_]{2,24}(?![^\W_]|@)")
 URL = re.compile(r"\bhttps?://[^\s<>\"')\]]+", re.IGNORECASE)
 SECRET = re.compile(
@@ -171,7 +172,7 @@ def redact(text: str) -> str:
 
 def anonymous(text: str) -> str:
     """A text shown outside of its conversation: labels without their number, which nobody can turn back."""
-    return LABEL.sub(lambda found: f"{found[0].rstrip(']').rstrip('0123456789').rstrip('_')}]", text)
+    return NUMBERED.sub(r"[\1]", text)
 
 
 def count(text: str) -> int:

@@ -64,9 +64,10 @@ def run_import(workspace: Workspace, values: Config, path: Path | None = None, a
     desk = values.desk
     tickets = path or Path(desk.tickets)
     folder = articles or (Path(desk.articles) if desk.articles else None)
-    typer.echo(f"{tickets}: {find(tickets, desk.columns).why}")
+    source = find(tickets, desk.columns)
+    typer.echo(f"{tickets}: {source.why}")
     made = import_desk(
-        workspace, tickets, folder, columns=desk.columns, first_reply_only=desk.first_reply_only,
+        workspace, source, folder, columns=desk.columns, first_reply_only=desk.first_reply_only,
         heldout=desk.heldout, validation=desk.validation, limit_train=desk.limit_train,
     )  # fmt: skip
     for line in summary(made):

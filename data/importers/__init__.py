@@ -57,6 +57,10 @@ class Source:
     users: tuple[Part, ...] = ()
     key: str = ""
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return (*self.tickets, *self.said, *self.users)
+
     def rows(self) -> Iterator[tuple[At, Row]]:
         if self.columns is not None:
             for part in self.tickets:

@@ -27,7 +27,7 @@ WRAPPED = re.compile(
     rb'(?:"_embedded"\s*:\s*\{\s*)?"(?:' + "|".join(WRAPPERS).encode() + rb')"\s*:\s*)?\[(?=\s*\{)'
 )
 OPENING = re.compile(rb"[{\]]")
-KEY = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*"\s*:')
+KEY = re.compile(rb'\{\s*("(?:[^"\\]|\\.)*")\s*:')
 KEY_BYTES = 200  # an opening may lie across two chunks
 DEPTH = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 
@@ -124,8 +124,7 @@ class _Objects:
     def _learn(self) -> None:
         key = KEY.match(self._buffer)
         if self._first is KEY and key:
-            name = re.search(rb'"(?:[^"\\]|\\.)*"', key[0])
-            self._first = re.compile(rb"\{\s*" + re.escape(name[0] if name else b"") + rb"\s*:")
+            self._first = re.compile(rb"\{\s*" + re.escape(key[1]) + rb"\s*:")
 
     def _drop(self, count: int) -> None:
         self._line += self._buffer.count(b"\n", 0, count)

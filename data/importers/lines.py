@@ -13,8 +13,7 @@ from data.importers.parts import Part
 
 LONGEST = 8 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
-# The last two are what zipfile raises for a password and for a method it does not know.
-DAMAGE = (EOFError, OSError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+DAMAGE = (EOFError, OSError, zlib.error, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +27,9 @@ def damaged(error: Exception) -> Unreadable:
     return Unreadable(f"the file is damaged or cut off here ({error}); export it again")
 
 
-def binary(path: Path) -> IO[bytes]:
-    """A file's bytes, unzipped if they begin like gzip."""
-    return Part(path, path.name).open()
-
-
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes | Unreadable]]:
     """Of a file on its own, as `lines`."""
-    with binary(path) as stream:
+    with Part(path, path.name).open() as stream:
         yield from lines(stream)
 
 

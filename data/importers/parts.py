@@ -43,7 +43,10 @@ class Part:
     def _raw(self) -> IO[bytes]:
         if not self.member:
             return self.path.open("rb")
-        return _archive(self.path, self.path.stat().st_mtime_ns).open(self.member)
+        try:
+            return _archive(self.path, self.path.stat().st_mtime_ns).open(self.member)
+        except RuntimeError as error:  # what zipfile raises for a password and for a method it does not know
+            raise zipfile.BadZipFile(str(error)) from error
 
 
 @lru_cache(maxsize=2)

@@ -213,3 +213,15 @@ def test_a_table_in_a_zip(tmp_path: Path) -> None:
     good, bad = read(path)
     assert isinstance(good, Ticket) and good.id == "7"
     assert isinstance(bad, Rejected) and (bad.file, bad.line) == ("export.zip/out/tickets.csv", 3)
+
+
+def test_a_zip_with_a_password_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("tickets.json", json.dumps(zendesk(1)))
+    content = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + flags] |= 1  # says that it is encrypted
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match="encrypted"):
+        read(path)

@@ -8,6 +8,7 @@ import pytest
 from datasets import load_dataset
 
 from data.errors import BadInput, DeskmateError
+from data.importers import find
 from data.importing import import_desk, summary
 from data.records import Article, Exchange, Passage, Rejected
 from data.workspace import Workspace, manifest_of, read_rows
@@ -51,7 +52,7 @@ def run(desk: Path, **changes: int) -> Path:
     sizes = {"heldout": 3, "validation": 2, "limit_train": 0, **changes}
     return import_desk(
         Workspace(desk / "ws"),
-        desk / "tickets.jsonl",
+        find(desk / "tickets.jsonl", {}),
         desk / "kb",
         columns={},
         first_reply_only=False,
@@ -146,13 +147,22 @@ def test_a_folder_of_separate_files_imports_as_one_export(tmp_path: Path) -> Non
     (folder / "comments.jsonl").write_text("\n".join(json.dumps(comment) for comment in said))
     workspace = Workspace(tmp_path / "workspace")
     made = import_desk(
-        workspace, folder, None, columns={}, first_reply_only=False, heldout=2, validation=1, limit_train=0
+        workspace, find(folder, {}), None, columns={}, first_reply_only=False, heldout=2, validation=1, limit_train=0
     )
     assert "SECRET" not in "".join(each.model_dump_json() for each in read_rows(made / "exchanges.parquet", Exchange))
     assert manifest_of(made).counts["internal_notes_kept_out"] == 16
     (folder / "comments.jsonl").write_text(json.dumps(said[0]))
     with pytest.raises(BadInput, match="no English ticket"):
-        import_desk(workspace, folder, None, columns={}, first_reply_only=False, heldout=2, validation=1, limit_train=0)
+        import_desk(
+            workspace,
+            find(folder, {}),
+            None,
+            columns={},
+            first_reply_only=False,
+            heldout=2,
+            validation=1,
+            limit_train=0,
+        )
 
 
 def test_the_folder_is_a_dataset_with_a_card(desk: Path, tmp_path: Path) -> None:
