@@ -13,8 +13,9 @@ from bot.answering import Job
 from bot.config import Config
 from bot.knowledge import load
 from bot.quote import quoted
+from data.parquet import read_rows
 from data.records import Exchange, Passage, Source, Standing
-from data.workspace import Workspace, digest, read_rows
+from data.workspace import Workspace, digest
 
 SOME = 500
 Evidence = Mapping[str, Sequence[Passage]]

@@ -27,8 +27,9 @@ import numpy.typing as npt
 from bot.briefs import Places, Vectors, asked, gather_briefs, matched, most_asked
 from bot.quote import Quotes, quotable
 from bot.weights import resolve
+from data.parquet import read_rows
 from data.records import ANSWER, Exchange, Passage, Standing
-from data.workspace import Workspace, digest, read_rows, write_bytes
+from data.workspace import Workspace, digest, write_bytes
 
 if TYPE_CHECKING:
     from bot.config import Retrieval

@@ -23,11 +23,12 @@ from data.errors import BadInput, DeskmateError
 from data.exchanges import GOOD, asks_back, cut, is_merged
 from data.importers import At, Row, Source, parse, reject
 from data.language import is_english
+from data.parquet import write_rows
 from data.records import Article, Exchange, Passage, Rejected
 from data.redact import anonymous
 from data.redact import count as labels_in
 from data.split import Parts, boilerplate, divide, same_words
-from data.workspace import Workspace, digest, file_sha256, manifest_of, write_bytes, write_rows
+from data.workspace import Workspace, digest, file_sha256, manifest_of, write_bytes
 
 CODE = "import-5"
 QUESTION_WORDS = 80

@@ -19,19 +19,16 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypeVar
 
 from pydantic import BaseModel
 
-from data.errors import BadInput, DeskmateError, NotFound
+from data.errors import DeskmateError, NotFound
 from data.records import Manifest
 
-R = TypeVar("R", bound=BaseModel)
 FOLDERS = {
     "tickets": "tickets",
     "corpus": "corpora",
@@ -78,37 +75,6 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, value: BaseModel | dict[str, object]) -> None:
     text = value.model_dump_json(indent=2) if isinstance(value, BaseModel) else json.dumps(value, indent=2, default=str)
     write_bytes(path, text.encode() + b"\n")
-
-
-def write_rows(path: Path, rows: Sequence[BaseModel], kind: type[BaseModel]) -> None:
-    """Records to one Parquet file that `datasets.load_dataset` reads; nested records become JSON-free structs."""
-    import io
-
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.Table.from_pylist([row.model_dump(mode="json") for row in rows]) if rows else _empty(kind)
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    write_bytes(path, buffer.getvalue())
-
-
-def _empty(kind: type[BaseModel]) -> object:
-    import pyarrow as pa
-
-    return pa.table({name: pa.array([], pa.string()) for name in kind.model_fields})
-
-
-def read_rows(path: Path, kind: type[R]) -> list[R]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if not path.is_file():
-        raise NotFound(f"{path} is missing; run the command that makes it again")
-    try:
-        return [kind.model_validate(row) for row in pq.read_table(path).to_pylist()]
-    except (pa.ArrowInvalid, ValueError) as error:
-        raise BadInput(f"{path} is damaged ({str(error).splitlines()[0]}); delete its folder and run again") from error
 
 
 def versions() -> dict[str, str]:

@@ -25,9 +25,10 @@ from bot.config import Config, Teaching
 from bot.desk import Desk, gather
 from bot.journal import Journal
 from bot.launch import running
+from data.parquet import write_rows
 from data.records import Answer, Exchange, Source
 from data.text import support
-from data.workspace import Draft, Workspace, digest, manifest_of, write_rows
+from data.workspace import Draft, Workspace, digest, manifest_of
 from distillation.extract import extract
 from distillation.rows import TrainingRow
 from distillation.select import Rules, reasons, select

@@ -22,7 +22,8 @@ from transformers.utils import logging as transformers_logging
 
 from bot.config import Training
 from data.errors import BadInput, ConfigError, NotFound
-from data.workspace import Workspace, digest, manifest_of, read_rows, write_bytes, write_json
+from data.parquet import read_rows
+from data.workspace import Workspace, digest, manifest_of, write_bytes, write_json
 from distillation.batches import bucket
 from distillation.rows import Example, TrainingRow, encode_all
 from distillation.trainer import COMPLETE, AnswerTrainer, KeepBest, Progress, check_learnable

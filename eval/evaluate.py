@@ -12,8 +12,9 @@ from pathlib import Path
 from pydantic import Field
 
 from bot.config import Evaluation
+from data.parquet import write_rows
 from data.records import Answer, Exchange, Passage, Record
-from data.workspace import Draft, Workspace, versions, write_bytes, write_json, write_rows
+from data.workspace import Draft, Workspace, versions, write_bytes, write_json
 from eval.cases import Case, System, build_cases
 from eval.costs import Costs, Machine, TeachCost
 from eval.render import render

@@ -22,8 +22,9 @@ from bot.engine import Engine
 from bot.journal import Journal
 from bot.launch import choose, running, start
 from bot.weights import resolve
+from data.parquet import write_rows
 from data.records import Answer, Exchange
-from data.workspace import Workspace, manifest_of, write_rows
+from data.workspace import Workspace, manifest_of
 from eval.calibration import LEAST_OVERLAP, LEAST_SUPPORT, Judged, calibration
 from eval.costs import Machine, TeachCost
 from eval.evaluate import RunFacts, build_report

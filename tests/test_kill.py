@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from data.parquet import read_rows
 from data.records import Answer
-from data.workspace import Workspace, manifest_of, read_rows
+from data.workspace import Workspace, manifest_of
 from tests.engine_server import EngineServer, Script
 
 DESKMATE = str(Path(sys.executable).with_name("deskmate"))

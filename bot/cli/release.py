@@ -9,7 +9,8 @@ from bot.config import Config, Retrieval
 from bot.releases import Release, Sampling
 from bot.store import Alias, Store
 from data.errors import BadInput
-from data.workspace import Workspace, manifest_of, read_rows
+from data.parquet import read_rows
+from data.workspace import Workspace, manifest_of
 from eval.calibration import Judged, threshold
 
 

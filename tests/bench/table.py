@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bot.config import Config
 from bot.journal import Journal
-from data.workspace import Workspace, read_rows
+from data.parquet import read_rows
+from data.workspace import Workspace
 from eval.calibration import Judged, threshold
 from eval.report import EvalReport, SystemSummary
 

@@ -10,8 +10,9 @@ from datasets import load_dataset
 from data.errors import BadInput, DeskmateError
 from data.importers import find
 from data.importing import import_desk, summary
+from data.parquet import read_rows
 from data.records import Article, Exchange, Passage, Rejected
-from data.workspace import Workspace, manifest_of, read_rows
+from data.workspace import Workspace, manifest_of
 from tests.data.exports import zendesk
 
 START = datetime(2025, 1, 1, tzinfo=UTC)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data.workspace import Workspace, write_rows
+from data.parquet import write_rows
+from data.workspace import Workspace
 from distillation.rows import TrainingRow
 
 TEMPLATE = (

@@ -9,8 +9,9 @@ import pytest
 
 from bot.config import Evaluation
 from data.errors import BadInput
+from data.parquet import read_rows
 from data.records import Answer
-from data.workspace import Workspace, manifest_of, read_rows
+from data.workspace import Workspace, manifest_of
 from eval.bars import Bar, decide
 from eval.cases import Case, build_cases
 from eval.costs import Costs, Machine, TeachCost, payback
