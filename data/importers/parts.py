@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +19,7 @@ from data.errors import BadInput
 SHEET = "[Content_Types].xml"  # what makes a zip an Excel file
 READ = (".json", ".jsonl", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz", ".parquet", ".arrow")
 TABLES = (".csv", ".tsv")
+UNLISTED = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error)  # of a damaged list of members
 GZIP = b"\x1f\x8b"
 
 
@@ -74,7 +76,7 @@ def members(path: Path) -> list[Part]:
             return [Part(path, path.name)]
         with zipfile.ZipFile(path) as archive:
             names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-    except zipfile.BadZipFile as error:
+    except UNLISTED as error:
         raise BadInput(f"{path}: the zip is damaged ({error}); export it again") from error
     return [Part(path, f"{path.name}/{name}", name) for name in names if _shown(name)]
 

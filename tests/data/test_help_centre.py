@@ -1,7 +1,9 @@
 """Help centres' articles in every wrapping: what becomes evidence, and what no customer may read never does."""
 
+import contextlib
 import gzip
 import json
+import random
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,7 +14,8 @@ import pytest
 from data.articles import files, load_articles
 from data.articles.passages import chunks
 from data.errors import BadInput
-from tests.data.help_centres import ALL, TEXT, Row, freshdesk, helpscout, intercom, zendesk
+from tests.bench.mutations import BREAKS
+from tests.data.help_centres import ALL, PAGE, TEXT, Row, freshdesk, helpscout, intercom, zendesk
 
 Make = Callable[..., Row]
 desks = pytest.mark.parametrize("make", ALL.values(), ids=ALL)
@@ -173,6 +176,28 @@ def test_damaged_archives_are_one_clear_line(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(json.dumps([zendesk(1)] * 500).encode())[:200])
     with pytest.raises(BadInput, match="no article in it"):
         load_articles(path)
+
+
+def test_a_zip_of_an_unknown_version_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "export"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.json", json.dumps([zendesk(1)]))
+    changed = bytearray(path.read_bytes())
+    changed[changed.index(b"PK\x01\x02") + 6] = 200
+    path.write_bytes(changed)
+    with pytest.raises(BadInput, match=r"damaged \(zip file version"):
+        load_articles(path)
+
+
+def test_damaged_files_raise_nothing_but_bad_input(tmp_path: Path) -> None:
+    rng = random.Random(7)
+    exports = [json.dumps([make(n) for n, make in enumerate(ALL.values(), 1)]).encode(), PAGE.encode()]
+    read = 0
+    for _ in range(400):
+        (tmp_path / "export").write_bytes(rng.choice(BREAKS)(rng, rng.choice(exports)))
+        with contextlib.suppress(BadInput):
+            read += len(load_articles(tmp_path / "export")[0])
+    assert read > 200
 
 
 def test_every_file_that_is_read_counts_as_input(tmp_path: Path) -> None:
