@@ -62,6 +62,7 @@ PAGE = f"""<!DOCTYPE html>
 <html lang="en-US"><head><meta charset="utf-8"><title>Clean the grinder – Acme Help</title>
 <link rel="canonical" href="https://help.example.com/clean"><style>p {{ color: red }}</style></head>
 <body><header><h1>Acme Help</h1><nav><a href="/">Home</a> SECRET menu</nav></header>
-<main><aside>SECRET advert</aside><article><header><h1>Clean the grinder</h1><p>SECRET author</p></header>
-{BODY}<form>SECRET Was this helpful? <button>Yes</button></form></article></main>
+<main><article><nav>SECRET way back</nav><header><h1>Clean the grinder</h1><p>SECRET author</p></header>
+{BODY}<aside>SECRET advert</aside><form>SECRET Was this helpful?</form><button>SECRET Yes</button><footer>SECRET date
+</footer></article><p>SECRET related</p></main>
 <footer>SECRET footer</footer></body></html>"""
