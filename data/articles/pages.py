@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bs4 import BeautifulSoup
     from bs4.element import Tag
 
-ASIDE = ("nav", "header", "footer", "aside", "script", "style", "template", "form", "button", "iframe", "dialog")
+ASIDE = ("nav", "header", "footer", "aside", "template", "form", "button", "iframe", "dialog")
 CHARSET = re.compile(rb"<meta[^>]{1,200}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
 HEAD = 4096
 
