@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bs4 import BeautifulSoup
     from bs4.element import PageElement, Tag
 
 KNOWN_TAG = re.compile(
@@ -21,8 +22,9 @@ KNOWN_TAG = re.compile(
 SIMPLE_TAG = re.compile(r"<(p|/p|br ?/?)>")
 ANY_TAG = re.compile(r"<[^<>]*>")
 DROPPED = frozenset({"script", "style", "head", "title", "img", "video", "audio", "source", "svg", "noscript"})
-_BLOCKS = "p div h1 h2 h3 h4 h5 h6 dl dt dd table tbody thead section article details summary form"
-BLOCKS = frozenset(_BLOCKS.split())
+HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_BLOCKS = "p div dl dt dd table tbody thead section article main figure figcaption details summary form"
+BLOCKS = HEADINGS | frozenset(_BLOCKS.split())
 INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 WROTE = re.compile(r"^On\b.{0,240}\d.{0,240}\bwrote:\s*$")
 SAID = re.compile(r"^\W{0,4}\S.{0,60}\bsaid\W{0,3}$")
@@ -33,14 +35,15 @@ SENT_FROM = re.compile(r"^(?:Sent from my \w+.{0,40}|Get Outlook for \w+.{0,30})
 SIGNATURE_LINES = 15
 
 
-def html_to_text(source: str) -> str:
-    """Plain text of a message: lists as '- ' and '1.' lines, quotes as '> ', links as text (address)."""
+def html_to_text(source: str, *, headings: bool = False) -> str:
+    """Plain text of a message: lists as '- ' and '1.' lines, quotes as '> ', links as text (address). With `headings`,
+    for an article, '# ' lines too, and code between fences, where a '#' is none."""
     if "<" not in source or not KNOWN_TAG.search(source):
         return collapse(html.unescape(source))
     tags = ANY_TAG.findall(source)
     if all(SIMPLE_TAG.fullmatch(tag) for tag in tags):
         return collapse(_simple(source))
-    return collapse(_parsed(source))
+    return collapse(_parsed(source, headings))
 
 
 def _simple(source: str) -> str:
@@ -50,20 +53,32 @@ def _simple(source: str) -> str:
     return html.unescape(re.sub(r" *\n *", "\n", text))
 
 
-def _parsed(source: str) -> str:
-    from bs4 import BeautifulSoup
-    from bs4.exceptions import ParserRejectedMarkup
-
-    source = re.sub(r"^\s*<\?xml[^>]*>", "", source)
+def _parsed(source: str, headings: bool = False) -> str:
     try:
-        pieces: list[str] = []
-        _walk(BeautifulSoup(source, "html.parser"), pieces)
-        return re.sub(r"[ \t]*\n", "\n", "".join(pieces))
-    except (ParserRejectedMarkup, RecursionError):
+        return element_to_text(parsed(source), headings=headings)
+    except (ValueError, RecursionError):
         return html.unescape(ANY_TAG.sub(" ", source))
 
 
-def _walk(node: Tag, out: list[str]) -> None:
+def parsed(source: str) -> BeautifulSoup:
+    """ValueError for mark-up that no parser takes."""
+    from bs4 import BeautifulSoup
+    from bs4.exceptions import ParserRejectedMarkup
+
+    try:
+        return BeautifulSoup(re.sub(r"^\s*<\?xml[^>]*>", "", source), "html.parser")
+    except ParserRejectedMarkup as error:
+        raise ValueError(f"not HTML ({error})") from error
+
+
+def element_to_text(node: Tag, *, headings: bool = False) -> str:
+    """As `html_to_text`, of what is inside an element. RecursionError where it is nested too deep."""
+    pieces: list[str] = []
+    _walk(node, pieces, headings)
+    return collapse(re.sub(r"[ \t]*\n", "\n", "".join(pieces)))
+
+
+def _walk(node: Tag, out: list[str], headings: bool = False) -> None:
     for child in node.children:
         name = getattr(child, "name", None)
         if name is None:
@@ -73,7 +88,7 @@ def _walk(node: Tag, out: list[str]) -> None:
         elif name == "hr":
             out.append("\n\n")
         elif name not in DROPPED:
-            _element(child, name, out)  # type: ignore[arg-type]
+            _element(child, name, out, headings)  # type: ignore[arg-type]
 
 
 def _string(node: PageElement, out: list[str]) -> None:
@@ -85,9 +100,13 @@ def _string(node: PageElement, out: list[str]) -> None:
     out.append(text.lstrip(" ") if not out or out[-1].endswith("\n") else text)
 
 
-def _element(node: Tag, name: str, out: list[str]) -> None:
+def _element(node: Tag, name: str, out: list[str], headings: bool) -> None:
     if name == "pre":
-        out.append("\n\n" + node.get_text().strip("\n") + "\n\n")
+        fence, code = "```" if headings else "", node.get_text().strip("\n")
+        out.append("\n\n" + f"{fence}\n{code}\n{fence}".strip("\n") + "\n\n")
+    elif headings and name in HEADINGS:
+        title = " ".join(_inside(node).split()).rstrip(" ¶")
+        out.append(f"\n\n{'#' * int(name[1])} {title}\n\n" if title else "")
     elif name == "a":
         out.append(_link(node))
     elif name in ("ul", "ol"):
@@ -100,10 +119,10 @@ def _element(node: Tag, name: str, out: list[str]) -> None:
         out.append("\n" + " | ".join(cells) + "\n")
     elif name in BLOCKS:
         out.append("\n\n")
-        _walk(node, out)
+        _walk(node, out, headings)
         out.append("\n\n")
     else:
-        _walk(node, out)
+        _walk(node, out, headings)
 
 
 def _inside(node: Tag) -> str:

@@ -16,7 +16,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from data.articles import chunks, load_articles
+from data.articles import files, load_articles
+from data.articles.passages import chunks
 from data.card import LEFT_OUT, card
 from data.clean import cap_words
 from data.errors import BadInput, DeskmateError
@@ -30,7 +31,7 @@ from data.redact import count as labels_in
 from data.split import Parts, boilerplate, divide, same_words
 from data.workspace import Workspace, digest, file_sha256, manifest_of, write_bytes
 
-CODE = "import-5"
+CODE = "import-6"
 QUESTION_WORDS = 80
 TELLING_WORDS = 20
 RESOLVED = frozenset({"", "solved", "closed", "resolved", "archived", "done"})
@@ -67,7 +68,7 @@ def import_desk(
     """Read, cut, redact, split and write; returns the finished folder (at once if it was made before)."""
     inputs = {"tickets": _fingerprint(source.path, (part.path for part in source.parts))}
     if articles is not None:
-        inputs["articles"] = _fingerprint(articles, _article_files(articles))
+        inputs["articles"] = _fingerprint(articles, (part.path for part in files(articles)))
     draft = workspace.draft("tickets", inputs, {
         "columns": columns, "first_reply_only": first_reply_only, "heldout": heldout,
         "validation": validation, "limit_train": limit_train, "code": CODE,
@@ -90,12 +91,6 @@ def import_desk(
         workspace.discard(draft)
         raise
     return draft.finish(counts)
-
-
-def _article_files(path: Path) -> list[Path]:
-    if not path.exists():
-        raise BadInput(f"{path}: no such file or folder; check desk.articles")
-    return [file for pattern in ("*.md", "articles.jsonl") for file in path.rglob(pattern)]
 
 
 def _fingerprint(path: Path, inside: Iterable[Path]) -> str:

@@ -60,10 +60,20 @@ class Rejected(Record):
 
 
 class Article(Record):
+    """`updated`: when its authors last changed it, where that is told; `version` tells whether its words changed."""
+
     id: str
     title: str
     url: str = ""
     text: str
+    updated: datetime | None = None
+
+    @property
+    def version(self) -> str:
+        """12 hex digits over title and text."""
+        from data.workspace import digest  # which writes records
+
+        return digest([self.title, self.text])
 
 
 class Turn(Record):

@@ -138,12 +138,16 @@ class Workspace:
 
     def latest(self, kind: str) -> Path:
         """The newest finished artefact of a kind. Raises NotFound with the command that makes one."""
-        folder = self.root / FOLDERS[kind]
-        finished = [path.parent for path in folder.glob(f"{kind}-*/manifest.json")]
+        finished = self.finished(kind)
         if not finished:
             command = COMMANDS[kind]
             raise NotFound(f"no {kind} in {self.root} yet; run `deskmate {command}` first")
-        return max(finished, key=lambda path: (path / "manifest.json").stat().st_mtime)
+        return finished[-1]
+
+    def finished(self, kind: str) -> list[Path]:
+        """All finished artefacts of a kind, the newest last."""
+        found = [path.parent for path in (self.root / FOLDERS[kind]).glob(f"{kind}-*/manifest.json")]
+        return sorted(found, key=lambda path: (path / "manifest.json").stat().st_mtime)
 
     def find(self, kind: str, name: str) -> Path:
         """One finished artefact by id; the id may not leave the workspace."""

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from bot.cli import loop, operate, privacy
+from bot.cli import articles, loop, operate, privacy
 from data.errors import DeskmateError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 loop.register(app)
 operate.register(app)
 privacy.register(app)
+articles.register(app)
 
 
 def main() -> None:

@@ -41,7 +41,9 @@ def import_tickets(
         Path | None,
         typer.Argument(help="An export: of Zendesk, Intercom, Freshdesk, Help Scout; JSON, CSV, a zip or folder."),
     ] = None,
-    articles: Annotated[Path | None, typer.Option(help="Articles: a Markdown folder or JSONL.")] = None,
+    articles: Annotated[
+        Path | None, typer.Option(help="Articles: a help centre's export, Markdown, HTML; a file, a zip or folder.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show ten tickets as understood; write nothing.")] = False,
     config: ConfigFile = None,
     settings: Settings = None,
@@ -60,6 +62,8 @@ def import_tickets(
 def run_import(workspace: Workspace, values: Config, path: Path | None = None, articles: Path | None = None) -> Path:
     from data.importers import find
     from data.importing import import_desk, summary
+    from data.versions import review
+    from data.versions import summary as changes
 
     desk = values.desk
     tickets = path or Path(desk.tickets)
@@ -70,7 +74,7 @@ def run_import(workspace: Workspace, values: Config, path: Path | None = None, a
         workspace, source, folder, columns=desk.columns, first_reply_only=desk.first_reply_only,
         heldout=desk.heldout, validation=desk.validation, limit_train=desk.limit_train,
     )  # fmt: skip
-    for line in summary(made):
+    for line in (*summary(made), *changes(review(workspace, made))):
         typer.echo(line)
     return made
 

@@ -144,7 +144,7 @@ def _checked(path: Path, member: str) -> None:
 
 def _kind(part: Part) -> str:
     """What most of a file's first objects are: 'ticket', 'said', 'user' or, where we know none of them, nothing."""
-    votes = Counter(_kind_of(row) for row in _sample(part))
+    votes = Counter(_kind_of(row) for row in sample(part))
     votes.pop("", None)
     return votes.most_common(1)[0][0] if votes else ""
 
@@ -157,7 +157,8 @@ def _kind_of(row: dict[str, Any]) -> str:
     return "user" if "role" in row and "id" in row else ""
 
 
-def _sample(part: Part) -> Iterator[dict[str, Any]]:
+def sample(part: Part) -> Iterator[dict[str, Any]]:
+    """Those of a file's first objects that can be read."""
     for _, document in islice(objects(part), SNIFFED):
         try:
             if not isinstance(document, Unreadable):
@@ -167,7 +168,7 @@ def _sample(part: Part) -> Iterator[dict[str, Any]]:
 
 
 def _source(path: Path, tickets: tuple[Part, ...], said: tuple[Part, ...], users: tuple[Part, ...]) -> Source:
-    rows = [row for part in tickets[:SNIFFED] for row in _sample(part)]
+    rows = [row for part in tickets[:SNIFFED] for row in sample(part)]
     (shape, _), *_ = Counter(shape for row in rows if (shape := _shape(row))).most_common()
     files = {"said": said, "authors": users} if said else {}
     apart = "".join(f"; {what} from {', '.join(part.name for part in found)}" for what, found in files.items() if found)

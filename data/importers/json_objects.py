@@ -2,7 +2,7 @@
 
     {"id": 1, …}\\n{"id": 2, …}          JSON lines
     [{"id": 1, …}, {"id": 2, …}]         an array
-    {"tickets": [{"id": 1, …}], …}       an API's page (Help Scout's is inside `_embedded`)
+    {"tickets": [{"id": 1, …}], …}       an API's page (Help Scout's is inside `_embedded` or `articles`)
     {"id": 1, …}                         one ticket a file, over several lines
 
 Objects are found by their brackets, not by parsing, so that a million tickets pass in the memory of one, and a damaged
@@ -20,12 +20,14 @@ from data.importers.lines import BOM, DAMAGE, LONGEST, Unreadable, damaged, line
 from data.importers.parts import Part
 
 HEAD = CHUNK = 1 << 18
-WRAPPERS = ("tickets", "conversations", "results", "data", "items", "users", "comments", "threads")
+WRAPPERS = ("tickets", "conversations", "articles", "results", "data", "items", "users", "comments", "threads")
 MARK = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\]]', re.DOTALL)
+# What a page says before its rows, numbers of pages mostly; an object with an id is a row itself.
+BEFORE = rb'(?:\s*(?!"id")"\w+"\s*:\s*(?:"[^"]*"|[\w.+-]+|\{(?:[^{}]++|\{[^{}]*+\})*+\})\s*,)*\s*'
 WRAPPED = re.compile(
-    rb'\s*(?:\{(?:\s*"\w+"\s*:\s*(?:"[^"]*"|[\w.+-]+)\s*,)*\s*'
-    rb'(?:"_embedded"\s*:\s*\{\s*)?"(?:' + "|".join(WRAPPERS).encode() + rb')"\s*:\s*)?\[(?=\s*\{)'
-)
+    rb"\s*(?:\{" + BEFORE + rb'(?:"(?:_embedded|articles)"\s*:\s*\{' + BEFORE + rb')?'
+    rb'"(?:' + "|".join(WRAPPERS).encode() + rb')"\s*:\s*)?\[(?=\s*\{)'
+)  # fmt: skip
 OPENING = re.compile(rb"[{\]]")
 KEY = re.compile(rb'\{\s*("(?:[^"\\]|\\.)*")\s*:')
 KEY_BYTES = 200  # an opening may lie across two chunks

@@ -6,10 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
-
-from data.importers.parts import Part
 
 LONGEST = 8 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
@@ -25,12 +22,6 @@ class Unreadable:
 
 def damaged(error: Exception) -> Unreadable:
     return Unreadable(f"the file is damaged or cut off here ({error}); export it again")
-
-
-def numbered_lines(path: Path) -> Iterator[tuple[int, bytes | Unreadable]]:
-    """Of a file on its own, as `lines`."""
-    with Part(path, path.name).open() as stream:
-        yield from lines(stream)
 
 
 def lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes | Unreadable]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +19,7 @@ from data.errors import BadInput
 SHEET = "[Content_Types].xml"  # what makes a zip an Excel file
 READ = (".json", ".jsonl", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz", ".parquet", ".arrow")
 TABLES = (".csv", ".tsv")
+UNLISTED = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error)  # of a damaged list of members
 GZIP = b"\x1f\x8b"
 
 
@@ -63,21 +65,32 @@ def is_zip(path: Path) -> bool:
         return SHEET not in archive.namelist()
 
 
-def parts(path: Path) -> list[Part]:
-    """Everything in an export that may hold tickets, in the order of names. Raises BadInput where nothing does."""
+def members(path: Path) -> list[Part]:
+    """All files of a folder or a zip, in the order of names, hidden ones apart; of any other file only itself. Raises
+    BadInput for a damaged zip."""
     if path.is_dir():
-        every = [Part(file, str(file.relative_to(path))) for file in sorted(path.rglob("*")) if file.is_file()]
-    elif is_zip(path):
+        every = [Part(file, file.relative_to(path).as_posix()) for file in sorted(path.rglob("*")) if file.is_file()]
+        return [part for part in every if _shown(part.name)]
+    try:
+        if not is_zip(path):
+            return [Part(path, path.name)]
         with zipfile.ZipFile(path) as archive:
             names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-        every = [Part(path, f"{path.name}/{name}", name) for name in names]
-    else:
-        return [Part(path, path.name)]
-    found = [part for part in every if _wanted(part.name, READ)] or [p for p in every if _wanted(p.name, TABLES)]
+    except UNLISTED as error:
+        raise BadInput(f"{path}: the zip is damaged ({error}); export it again") from error
+    return [Part(path, f"{path.name}/{name}", name) for name in names if _shown(name)]
+
+
+def parts(path: Path) -> list[Part]:
+    """Everything in an export that may hold tickets, in the order of names. Raises BadInput where nothing does."""
+    every = members(path)
+    if every == [Part(path, path.name)]:
+        return every
+    found = [p for p in every if p.name.lower().endswith(READ)] or [p for p in every if p.name.lower().endswith(TABLES)]
     if not found:
         raise BadInput(f"{path}: no {', '.join((*READ[:3], *TABLES))} file in it; name the export itself")
     return found
 
 
-def _wanted(name: str, endings: tuple[str, ...]) -> bool:
-    return name.lower().endswith(endings) and not name.rpartition("/")[2].startswith(".") and "__MACOSX" not in name
+def _shown(name: str) -> bool:
+    return not name.rpartition("/")[2].startswith(".") and "__MACOSX" not in name

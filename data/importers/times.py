@@ -24,6 +24,14 @@ def instant(value: object) -> datetime | None:
     raise ValueError(f"created: {str(value)[:40]!r} is no date we know; write it like 2025-03-01 14:05")
 
 
+def known(value: object) -> datetime | None:
+    """As `instant`, but None too where it is no date, for what can do without one."""
+    try:
+        return instant(value)
+    except ValueError:
+        return None
+
+
 def _written(text: str) -> datetime:
     text = re.sub(r"\s*(?:UTC|GMT)$", "+00:00", text)
     try:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from data.articles import chunks, load_articles, read_articles
+from data.articles import load_articles, read_articles
+from data.articles.passages import chunks
 from data.errors import BadInput
 from data.records import Article
 from data.wiki import wiki_to_text
@@ -43,7 +44,7 @@ def test_json_lines_and_bad_rows(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress("\n".join(rows).encode()))
     found, rejected = load_articles(path)
     assert [(a.id, a.text) for a in found] == [("1", "Hello"), ("4", "Bold")]
-    assert [bad.line for bad in rejected] == [2, 3, 0]
+    assert [bad.line for bad in rejected] == [2, 3, 4, 5]
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:

@@ -84,6 +84,13 @@ def test_in_every_wrapping(tmp_path: Path, name: str, make: Make, wrap: str) -> 
     assert [ticket.id for ticket in tickets(path)] == ["1", "2", "3", "4", "5"]
 
 
+def test_one_ticket_over_several_lines_is_no_page_of_comments(tmp_path: Path) -> None:
+    row = {name: value for name, value in zendesk(7).items() if not isinstance(value, list) or name == "comments"}
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(row, indent=2))
+    assert [ticket.id for ticket in tickets(path)] == ["7"]
+
+
 @pytest.mark.parametrize(
     ("make", "child", "owner"),
     [(zendesk, "comments", "ticket_id"), (freshdesk, "conversations", "ticket_id"),

@@ -105,6 +105,14 @@ def test_the_same_work_is_done_once(desk: Path, monkeypatch: pytest.MonkeyPatch)
     assert run(desk, limit_train=2) != made
 
 
+def test_a_changed_page_makes_another_import(desk: Path) -> None:
+    (desk / "kb" / "page.html").write_text("<title>Page</title><p>Old words.</p>")
+    made = run(desk)
+    assert [a.id for a in read_rows(made / "articles.parquet", Article)] == ["a", "page"]
+    (desk / "kb" / "page.html").write_text("<title>Page</title><p>New words.</p>")
+    assert run(desk) != made
+
+
 def test_limit_keeps_the_rest_as_evidence(desk: Path) -> None:
     made = run(desk, limit_train=2)
     assert manifest_of(made).counts["train"] == 2
