@@ -48,6 +48,6 @@ bench-mutations: setup ## 10,000 damaged exports of four help desks, read
 
 clean: ## remove what the demo made (keeps the virtual environment and weights)
 	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
-	       workspace/releases workspace/knowledge workspace/deskmate.db*
+	       workspace/releases workspace/knowledge workspace/inspect workspace/deskmate.db*
 
 .PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-opening bench-outside bench-first-token bench-mutations clean

@@ -52,11 +52,20 @@ class Ticket(Record):
 
 
 class Rejected(Record):
-    """A row that could not be read, or was left out: where it stands and why. It never stops the other rows."""
+    """A row that could not be read, or was left out: where it stands and why. It never stops the other rows.
+
+    `kind`: unreadable, again (the same ticket twice), other_language, merged, no_answer, near_duplicate, same_customer,
+    beyond_limit or article. `record` is the ticket or exchange left out, `match` the one it matched, `text` its
+    redacted words, cut.
+    """
 
     file: str
     line: int
     reason: str
+    kind: str = "unreadable"
+    record: str = ""
+    match: str = ""
+    text: str = ""
 
 
 class Article(Record):
@@ -85,7 +94,7 @@ class Exchange(Record):
     """A moment an agent had to answer: the conversation so far and the reply that was given.
 
     `turns` ends with the customer's turn that `human_reply` answers. `created` is when the ticket was opened
-    (splits and the past-only rule of retrieval go by it).
+    (splits and the past-only rule of retrieval go by it). `customer` is a pseudonym, empty where nobody is named.
     """
 
     id: str
@@ -98,6 +107,7 @@ class Exchange(Record):
     turns: tuple[Turn, ...]
     human_reply: str
     reaction: Reaction = "none"
+    customer: str = ""
 
     @property
     def question(self) -> str:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Literal
 
 from data.errors import NotFound
+from data.parquet import read_rows
 from data.records import Answer, Article, Passage
-from data.workspace import Workspace, manifest_of, read_rows
+from data.workspace import Workspace, manifest_of
 
 Kind = Literal["changed", "new", "removed"]
 Words = tuple[str, str]

@@ -13,7 +13,7 @@ from html import escape
 from markupsafe import Markup
 
 WIDTH = 360
-INK, GRID = "#3b322b", "#e4d9c7"
+INK, GRID, CLAY = "#3b322b", "#e4d9c7", "#cdb79a"
 ROW = 34
 
 
@@ -88,7 +88,65 @@ def curve(points: Sequence[tuple[float, float]], labels: Sequence[str], spoken: 
     return _svg(spoken, bottom + 40, "".join(parts))
 
 
-def _svg(spoken: str, height: float, body: str) -> Markup:
+def columns(
+    spoken: str, stacks: Sequence[Sequence[int]], colours: Sequence[str], ends: tuple[str, str], top: int
+) -> Markup:
+    """One column a period, each a stack of counts; `ends` name the first and the last period, `top` is the full height.
+
+    The highest column carries its count, so that no axis is needed.
+    """
+    tall, head = 84, 17
+    step = WIDTH / max(1, len(stacks))
+    gap = min(3.0, step / 4)
+    sums = [sum(stack) for stack in stacks]
+    parts = [f'<path d="M0 {head + tall + 0.5}H{WIDTH}" stroke="{CLAY}" stroke-width="1"/>']
+    for place, stack in enumerate(stacks):
+        base = float(head + tall)
+        for value, colour in zip(stack, colours, strict=True):
+            high = value / max(1, top) * tall
+            base -= high
+            if value:
+                parts.append(_box(place * step + gap / 2, base, step - gap, max(high, 1.0), colour))
+    if any(sums):
+        peak = max(range(len(sums)), key=sums.__getitem__)
+        middle, y = min(WIDTH - 20, max(20, (peak + 0.5) * step)), head + tall - sums[peak] / max(1, top) * tall - 4
+        parts.append(_small(round(middle, 1), round(y, 1), "middle", f"{sums[peak]:,}"))
+    last = "" if ends[0] == ends[1] else ends[1]
+    parts += [_small(0, head + tall + 16, "start", ends[0]), _small(WIDTH, head + tall + 16, "end", last)]
+    return _svg(spoken, head + tall + 23, "".join(parts))
+
+
+def stack(spoken: str, values: Sequence[int], colours: Sequence[str]) -> Markup:
+    """One bar cut into parts, as wide as the page; the words stand beside it."""
+    total = sum(values) or 1
+    parts, x = [], 0.0
+    for value, colour in zip(values, colours, strict=True):
+        across = value / total * WIDTH
+        if value:
+            parts.append(_box(x, 0, max(0.6, across - 0.8), 10, colour))
+        x += across
+    return _svg(spoken, 10, "".join(parts), "wide")
+
+
+def meter(value: int, top: int, colour: str) -> Markup:
+    """A bar behind a number that stands beside it in words, so screen readers skip it."""
+    filled = _box(0, 0, max(2.0, value / max(1, top) * WIDTH), 10, colour) if value else ""
+    back = _box(0, 0, WIDTH, 10, GRID)
+    return Markup(  # noqa: S704  # each piece is a number or a constant
+        f'<svg class="wide" viewBox="0 0 {WIDTH} 10" preserveAspectRatio="none" aria-hidden="true">{back}{filled}</svg>'
+    )
+
+
+def _box(x: float, y: float, across: float, down: float, colour: str) -> str:
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{across:.1f}" height="{down:.1f}" fill="{colour}"/>'
+
+
+def _small(x: float, y: float, anchor: str, words: str) -> str:
+    return f'<text x="{x}" y="{y}" font-size="13.5" fill="{INK}" text-anchor="{anchor}">{escape(words)}</text>'
+
+
+def _svg(spoken: str, height: float, body: str, kind: str = "") -> Markup:
     text = escape(spoken, quote=True)
-    head = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{text}">'
+    stretched = f' class="{kind}" preserveAspectRatio="none"' if kind else ""
+    head = f'<svg viewBox="0 0 {WIDTH} {height}"{stretched} role="img" aria-label="{text}">'
     return Markup(head + body + "</svg>")  # noqa: S704  # each piece is a number, a constant or escaped

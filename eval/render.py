@@ -1,20 +1,18 @@
 """The report as one HTML file that opens, prints and reads aloud anywhere: no server, no script needed.
 
-Decides order and wording only; numbers come from `eval.report`. Autoescape is on: customers' words are data.
+Decides order and wording only; numbers come from `eval.report`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from eval.cases import Case, System
 from eval.charts import Row, bars, curve
+from eval.page import DASH, number, page, percent
 from eval.report import ENOUGH, EvalReport, SystemSummary
 from eval.statistics import Interval
 
@@ -34,7 +32,6 @@ OUTCOMES = {
     "unsupported": "stated something not in ticket or evidence", "broken": "repeated itself",
 }  # fmt: skip
 ORDER = ("evasion", "broken", "unsupported", "deferral", "fine")
-DASH = "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +45,12 @@ class Line:
 
 def render(report: EvalReport, cases: Sequence[Case]) -> str:
     """The HTML text; conversations come worst first."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     ranked = sorted(cases, key=_badness)
-    return environment.get_template("report.html.jinja").render(
-        report=report, names=NAMES, outcomes=OUTCOMES, order=ORDER, systems=list(report.systems),
+    return page(
+        "report.html.jinja", report=report, names=NAMES, outcomes=OUTCOMES, order=ORDER, systems=list(report.systems),
         lines=comparison(report), quality=_quality_charts(report), speed=_speed_chart(report),
         fallback=_fallback_chart(report), cases=ranked, enough=ENOUGH, todo=_todo(report, ranked),
-        number=number, percent=percent, money=money, flagged=_flagged(ranked), chips=chips,
+        money=money, flagged=_flagged(ranked), chips=chips,
     )  # fmt: skip
 
 
@@ -75,14 +68,6 @@ def _flagged(cases: Sequence[Case]) -> dict[str, list[tuple[int, Case]]]:
     for place, case in enumerate(cases, 1):
         found[case.replies["student"].outcome].append((place, case))
     return found
-
-
-def number(value: float | None, digits: int = 0) -> str:
-    return DASH if value is None or math.isnan(value) else f"{value:,.{digits}f}"
-
-
-def percent(value: float | None) -> str:
-    return DASH if value is None or math.isnan(value) else f"{value * 100:.0f}%"
 
 
 def money(value: float | None) -> str:

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from bot.cli import articles, loop, operate, privacy
+from bot.cli import articles, inspect, loop, operate, privacy
 from data.errors import DeskmateError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )  # fmt: skip
 loop.register(app)
 operate.register(app)
+inspect.register(app)
 privacy.register(app)
 articles.register(app)
 

@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 from bot.cli import app
 from data.articles import load_articles
 from data.articles.passages import chunks
+from data.parquet import write_rows
 from data.records import Answer, Article, Passage
 from data.versions import Review, compare, review, summary
-from data.workspace import Workspace, write_rows
+from data.workspace import Workspace
 
 RETURNS = "# Returns\n\nYou have 30 days.\n\n## Label\n\nIt costs £3.50.\n\n## Beans\n\nOnly unopened bags."
 STAMPS = "# Stamps\n\nTen stamps make a free bag."

@@ -1,0 +1,52 @@
+"""`deskmate inspect`: what was imported, on one page that a support lead reads before anything is taught."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.options import ConfigFile, Settings, opened
+from bot.config import Config
+from data.workspace import Workspace, write_bytes
+
+if TYPE_CHECKING:
+    from eval.retrieval import Retrieval
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(inspect)
+
+
+def inspect(
+    no_open: Annotated[bool, typer.Option("--no-open", help="Write the page, but do not open it.")] = False,
+    config: ConfigFile = None,
+    settings: Settings = None,
+) -> None:
+    """Show what came in, what was left out and why, topics, replies, redaction, splits: one HTML page."""
+    values, workspace = opened(config, settings)
+    page = run_inspect(workspace, values)
+    typer.echo(f"page {page}")
+    if sys.stdout.isatty() and not no_open:
+        webbrowser.open(page.resolve().as_uri())
+
+
+def run_inspect(workspace: Workspace, values: Config) -> Path:
+    """The page of the newest import, beside the imports, as a finished one never changes."""
+    from eval.corpus import load
+    from eval.corpus_page import render
+
+    tickets = workspace.latest("tickets")
+    made = workspace.root / "inspect" / f"{tickets.name}.html"
+    write_bytes(made, render(load(tickets), values.desk.name, measured_retrieval(workspace, tickets)).encode())
+    return made
+
+
+def measured_retrieval(workspace: Workspace, tickets: Path) -> Retrieval | None:
+    """What `deskmate inspect --retrieval` found last for this import; the flag measures here, before it is read."""
+    from eval.retrieval import read
+
+    return read(workspace.root / "inspect" / f"{tickets.name}-retrieval.json")
