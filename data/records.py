@@ -132,6 +132,15 @@ class Passage(Record):
     quote: str = ""
 
 
+class Link(Record):
+    """A past question and the articles that its replies linked; `created` is when the ticket was opened."""
+
+    ticket: str
+    question: str
+    created: datetime
+    articles: tuple[str, ...]
+
+
 class Answer(Record):
     """One answer to one exchange, by teacher, human agent, student or the notes alone; what a corpus is made of.
 
