@@ -136,6 +136,17 @@ class Knowledge:
                 found.append(passage.model_copy(update={"score": score, "text": shorten(passage, self.words)}))
         return found
 
+    @property
+    def articles(self) -> list[str]:
+        """Ids of the articles, as `ranking` numbers them."""
+        first = self.ranking.piece_C[self.ranking.first_A]
+        return [article_of(self.passages[place]) for place in first]
+
+    @property
+    def article_titles(self) -> list[str]:
+        first = self.ranking.piece_C[self.ranking.first_A]
+        return [self.passages[place].title.partition(" > ")[0] for place in first]
+
     def ready(self) -> list[list[Passage]]:
         """The briefs most questions are answered from, the most wanted first: worth reading before anybody asks."""
         return [self.brief(int(number)) for number in self.ready_R]

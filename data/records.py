@@ -130,6 +130,7 @@ class Passage(Record):
     url: str = ""
     score: float = 0.0
     quote: str = ""
+    topic: str = ""
 
 
 class Link(Record):
