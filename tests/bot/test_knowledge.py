@@ -76,7 +76,7 @@ def test_a_ticket_is_never_its_own_evidence(known: Knowledge) -> None:
 
 
 def test_the_most_asked_briefs_come_first_and_each_once(known: Knowledge) -> None:
-    near_R2 = asked(known.ranking, TEXTS, known.opened_P, OWNERS, known.briefs_BN, known.matched_BD)
+    near_R2 = asked(known.vectors_PD, known.opened_P, OWNERS, known.briefs_BN, known.matched_BD)
     assert near_R2[:, 1] == pytest.approx(np.cos([0.2, 0.2, 0.2]), abs=1e-4)
     order = most_asked(near_R2, len(known.briefs_BN))
     assert sorted(order) == list(range(len(known.briefs_BN)))
