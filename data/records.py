@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 Role = Literal["customer", "agent", "bot", "system"]
 Split = Literal["train", "validation", "heldout"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "heldout")
 Reaction = Literal["accepted", "helpful", "thanked", "came_back", "complained", "none"]
 Source = Literal["teacher", "hindsight", "human", "extract", "student", "base", "notes"]
 Route = Literal["student", "teacher", "human"]
@@ -130,6 +131,15 @@ class Passage(Record):
     url: str = ""
     score: float = 0.0
     quote: str = ""
+
+
+class Link(Record):
+    """What a customer asked first and the articles that agents then linked: what a search for it should find."""
+
+    ticket: str
+    question: str
+    created: datetime
+    articles: tuple[str, ...]
 
 
 class Answer(Record):
