@@ -1,54 +1,65 @@
 """Which passages belong together, and which briefs most questions are answered from: arithmetic on unit vectors.
 
-Suffixes name shapes: P passages, T past tickets, A article passages, B briefs, N passages of a brief, D dimensions.
+Suffixes name shapes: P passages, T past tickets, O older ones, C pieces of articles, B briefs, N passages of a brief,
+D dimensions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Vectors = npt.NDArray[np.float32]
+from bot.ranking import Ranking, Vectors, nearness
+
 Places = npt.NDArray[np.int32]
 ROWS = 1024
 COMPANIONS = 0.6  # what a brief's other passages count for, beside its anchor, when a question is matched
 
 
 def gather_briefs(
-    vectors_PD: Vectors, opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.str_], tickets: int, articles: int
-) -> Places:
-    """A brief [tickets + articles] for every past ticket, and one of articles alone for every article passage."""
-    article_A, ticket_T = np.flatnonzero(opened_P == 0), np.flatnonzero(opened_P)
-    briefs: list[Places] = []
-    width = max(tickets + articles, 1)
-    for start in range(0, len(ticket_T) if tickets else 0, ROWS):
+    ranking: Ranking, texts: Sequence[str], opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.intp],
+    tickets: int, articles: int,
+) -> Places:  # fmt: skip
+    """A brief [tickets + articles] for every past ticket, and one of articles alone for every piece of an article.
+
+    `texts` are what passages are searched by, [P].
+    """
+    vectors_PD, ticket_T = ranking.vectors_PD, np.flatnonzero(opened_P)
+    briefs_BN = np.full((len(ticket_T) if tickets else 0, max(tickets + articles, 1)), -1, np.int32)
+    for start in range(0, len(briefs_BN), ROWS):
         rows_R = ticket_T[start : start + ROWS]
-        older_RT = (opened_P[ticket_T][None] < opened_P[rows_R][:, None]) & (
-            owner_P[ticket_T][None] != owner_P[rows_R][:, None]
-        )
-        near_RT = np.where(older_RT, vectors_PD[rows_R] @ vectors_PD[ticket_T].T, -2.0)
-        near_RA = vectors_PD[rows_R] @ vectors_PD[article_A].T
-        companions = _nearest(near_RT, ticket_T, tickets - 1), _nearest(near_RA, article_A, articles)
-        briefs.append(np.concatenate([rows_R[:, None], *companions], axis=1).astype(np.int32))
-    if articles:
-        near_AA = vectors_PD[article_A] @ vectors_PD[article_A].T
-        np.fill_diagonal(near_AA, 3.0)
-        own = _nearest(near_AA, article_A, min(width, articles + 1))
-        briefs.append(np.pad(own, ((0, 0), (0, width - own.shape[1])), constant_values=-1))
-    return np.concatenate(briefs) if briefs else np.zeros((0, width), np.int32)
+        cosines_RT = vectors_PD[rows_R] @ vectors_PD[ticket_T].T
+        for number, (row, cosines_T) in enumerate(zip(rows_R, cosines_RT, strict=True), start):
+            counts_P = ranking.counts(texts[row])
+            older_O = np.flatnonzero((opened_P[ticket_T] < opened_P[row]) & (owner_P[ticket_T] != owner_P[row]))
+            near_O = nearness(cosines_T[older_O], counts_P[ticket_T[older_O]])
+            past = [row, *ticket_T[older_O[_best(near_O, tickets - 1)]]]
+            known = ranking.best_pieces(vectors_PD[row], counts_P, articles, np.nextafter(opened_P[row], np.inf))
+            briefs_BN[number, : len(past)] = past
+            briefs_BN[number, tickets : tickets + len(known)] = known
+    return np.concatenate([briefs_BN, _of_articles(ranking, tickets, articles)])
 
 
-def _nearest(scores_RC: Vectors, places_C: npt.NDArray[Any], count: int) -> Places:
-    """[R, count] places of the best columns, best first; -1 where a row has no more (its score is -2)."""
-    found = np.full((len(scores_RC), count), -1, np.int32)
-    few = min(count, len(places_C))
-    if few > 0:
-        best_RK = np.argsort(-scores_RC, axis=1, kind="stable")[:, :few]
-        real_RK = np.take_along_axis(scores_RC, best_RK, axis=1) > -2.0
-        found[:, :few] = np.where(real_RK, places_C[best_RK], -1)
-    return found
+def _of_articles(ranking: Ranking, tickets: int, articles: int) -> Places:
+    """A brief for each piece of an article: the piece and those nearest to it."""
+    width, piece_C = max(tickets + articles, 1), ranking.piece_C
+    near_CC = ranking.vectors_PD[piece_C] @ ranking.vectors_PD[piece_C].T
+    np.fill_diagonal(near_CC, 3.0)
+    briefs_BN = np.full((len(piece_C) if articles else 0, width), -1, np.int32)
+    for brief_N, near_C in zip(briefs_BN, near_CC, strict=False):
+        found = piece_C[_best(near_C, min(width, articles + 1))]
+        brief_N[: len(found)] = found
+    return briefs_BN
+
+
+def _best(scores: npt.NDArray[Any], count: int) -> npt.NDArray[np.intp]:
+    """Places of the best `count` scores, best first; of equal ones the first."""
+    few = np.flatnonzero(scores >= np.partition(scores, -count)[-count]) if 0 < count < len(scores) else slice(None)
+    places = np.arange(len(scores))[few]
+    return places[np.argsort(-scores[places], kind="stable")][: max(count, 0)]
 
 
 def matched(vectors_PD: Vectors, briefs_BN: Places) -> Vectors:
@@ -62,18 +73,18 @@ def matched(vectors_PD: Vectors, briefs_BN: Places) -> Vectors:
 
 
 def asked(
-    vectors_PD: Vectors, opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.str_], briefs_BN: Places,
-    matched_BD: Vectors,
+    ranking: Ranking, texts: Sequence[str], opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.intp],
+    briefs_BN: Places, matched_BD: Vectors,
 ) -> npt.NDArray[np.float32]:  # fmt: skip
     """For the newest ROWS past questions, the brief each would be answered from and its anchor's cosine: [R, 2]."""
-    owner_B = owner_P[briefs_BN[:, 0]]
+    anchor_B, vectors_PD = briefs_BN[:, 0], ranking.vectors_PD
     found: list[tuple[float, float]] = []
     for place in np.flatnonzero(opened_P)[-ROWS:]:
-        scores_B = matched_BD @ vectors_PD[place]
-        scores_B[owner_B == owner_P[place]] = -2.0
+        scores_B = nearness(matched_BD @ vectors_PD[place], ranking.counts(texts[place])[anchor_B])
+        scores_B[owner_P[anchor_B] == owner_P[place]] = -2.0
         best = int(scores_B.argmax()) if len(scores_B) else -1
         if best >= 0 and scores_B[best] > -2.0:
-            found.append((best, float(vectors_PD[briefs_BN[best, 0]] @ vectors_PD[place])))
+            found.append((best, float(vectors_PD[anchor_B[best]] @ vectors_PD[place])))
     return np.array(found, np.float32).reshape(-1, 2)
 
 

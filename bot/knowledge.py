@@ -1,4 +1,4 @@
-"""What the desk already knows: articles and resolved past tickets, gathered into briefs and searched by meaning.
+"""What the desk already knows: articles and resolved past tickets, gathered into briefs and searched.
 
 A brief is what there is to know about one kind of question: a resolved past ticket (its anchor), the older tickets
 nearest to it and the article passages nearest to it. A question is matched with whole briefs, not with single passages.
@@ -11,32 +11,31 @@ its anchor, and an anchor answers only tickets opened after it: no reply is ever
 
 from __future__ import annotations
 
-import io
 import re
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from bot.briefs import Places, Vectors, asked, gather_briefs, matched, most_asked
+from bot.briefs import Places, asked, gather_briefs, matched, most_asked
+from bot.encoder import Encode, load_encoder
 from bot.quote import Quotes, quotable
+from bot.ranking import Links, Ranking, Vectors, load_words, nearness
+from bot.vectors import Store, once
 from bot.weights import resolve
 from data.parquet import read_rows
-from data.records import ANSWER, Exchange, Passage, Standing
-from data.workspace import Workspace, digest, write_bytes
+from data.records import ANSWER, Exchange, Link, Passage, Standing
+from data.workspace import Workspace, digest
 
 if TYPE_CHECKING:
     from bot.config import Retrieval
 
-BATCH = 64
-QUESTION_WORDS = 90
 ASKED_WORDS = 16
+CODE = "knowledge-2"
 SMALL_TALK = (
     "Hello", "Good morning", "Is anyone there?", "Thanks, that worked", "Thank you very much", "Goodbye", "OK",
     "Who are you?", "Are you a robot?",
@@ -71,7 +70,8 @@ class Knowledge:
     prefer: float
     words: int
     quotes: Quotes
-    encoder: Any
+    encoder: Encode
+    ranking: Ranking
     far: float = -1.0
     talk_SD: Vectors | None = None
 
@@ -82,8 +82,8 @@ class Knowledge:
         `before` admits only briefs of tickets opened earlier; `ticket` is the id of the one at hand, never its own
         evidence.
         """
-        vector = encode(self.encoder, [question])[0]
-        passages = self._found(vector, before, ticket)
+        vector = self.encoder([question])[0]
+        passages = self._found(question, vector, before, ticket)
         return Found(self.quotes.mark(passages, vector), self.standing(vector, passages))
 
     def standing(self, vector: Vectors, passages: Sequence[Passage]) -> Standing:
@@ -95,7 +95,7 @@ class Knowledge:
 
     def embed(self, exchanges: Sequence[Exchange], *, progress: bool = False) -> Vectors:
         """What their questions are searched by: [len(exchanges), D]."""
-        return encode(self.encoder, [exchange.question for exchange in exchanges], progress=progress)
+        return self.encoder([exchange.question for exchange in exchanges], progress=progress)
 
     def evidence(
         self, exchanges: Sequence[Exchange], vectors_ED: Vectors, *, quotes: bool = False
@@ -103,20 +103,20 @@ class Knowledge:
         """By exchange id, the evidence each is answered from, as it was known when its ticket was opened."""
         found: dict[str, list[Passage]] = {}
         for exchange, vector in zip(exchanges, vectors_ED, strict=True):
-            passages = self._found(vector, exchange.created, exchange.ticket_id)
+            passages = self._found(exchange.question, vector, exchange.created, exchange.ticket_id)
             found[exchange.id] = self.quotes.mark(passages, vector) if quotes else passages
         return found
 
-    def _found(self, vector: Vectors, before: datetime | None, ticket: str) -> list[Passage]:
-        number = self._nearest(vector, before, ticket)
+    def _found(self, question: str, vector: Vectors, before: datetime | None, ticket: str) -> list[Passage]:
+        number = self._nearest(question, vector, before, ticket)
         return [] if number is None else self.brief(number, vector)
 
-    def _nearest(self, vector: Vectors, before: datetime | None, ticket: str) -> int | None:
+    def _nearest(self, question: str, vector: Vectors, before: datetime | None, ticket: str) -> int | None:
         anchors_B = self.briefs_BN[:, 0]
         known_B = np.full(len(anchors_B), True)
         if before is not None:
             known_B = self.opened_P[anchors_B] < before.timestamp()
-        scores_B = self.matched_BD @ vector
+        scores_B = nearness(self.matched_BD @ vector, self.ranking.counts(question)[anchors_B])
         scores_B[self.ready_R] += self.prefer
         scores_B[~known_B] = -2.0
         for number in np.argsort(-scores_B, kind="stable")[:64]:
@@ -144,33 +144,50 @@ class Knowledge:
 def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     """The knowledge of one imported desk; embeds what was not embedded before and keeps the vectors beside it."""
     passages = read_rows(tickets / "passages.parquet", Passage)
-    encoder = load_encoder(resolve(settings.model, workspace, "embeddings"))
-    texts = [searchable(passage) for passage in passages]
-    name = digest([settings.model, texts])
     folder = workspace.root / "knowledge"
-    vectors_PD = vectors(folder / f"{name}.npz", settings.model, texts, encoder)
+    encoder = load_encoder(resolve(settings.model, workspace, "embeddings"), folder / "encoders")
+    store = Store(folder, settings.model, encoder)
+    texts = [searchable(passage) for passage in passages]
+    name = digest([settings.model, texts, CODE])
+    ranking = _ranking(store, name, tickets, passages, texts)
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in passages])
-    owner_P = np.array([ticket_of(passage) for passage in passages])
+    owner_P = np.unique([ticket_of(passage) for passage in passages], return_inverse=True)[1]
     kept = f"{name}-{settings.tickets}-{settings.articles}"
-    briefs_BN = _once(
+    briefs_BN = once(
         folder / f"{kept}.npy",
-        lambda: gather_briefs(vectors_PD, opened_P, owner_P, settings.tickets, settings.articles),
+        lambda: gather_briefs(ranking, texts, opened_P, owner_P, settings.tickets, settings.articles),
     )
-    matched_BD = matched(vectors_PD, briefs_BN)
-    asked_R2 = _once(
-        folder / f"{kept}-nearest.npy", lambda: asked(vectors_PD, opened_P, owner_P, briefs_BN, matched_BD)
+    matched_BD = matched(ranking.vectors_PD, briefs_BN)
+    asked_R2 = once(
+        folder / f"{kept}-nearest.npy", lambda: asked(ranking, texts, opened_P, owner_P, briefs_BN, matched_BD)
     )
     order_B = most_asked(asked_R2, len(briefs_BN))
     known = Knowledge(
-        name, passages, vectors_PD, opened_P, briefs_BN, matched_BD, order_B[: settings.ready], settings.prefer,
-        settings.words, Quotes(partial(encode, encoder)), encoder,
+        name, passages, ranking.vectors_PD, opened_P, briefs_BN, matched_BD, order_B[: settings.ready], settings.prefer,
+        settings.words, Quotes(encoder), encoder, ranking,
         far=float(np.quantile(asked_R2[:, 1], settings.far)) if len(asked_R2) else -1.0,
-        talk_SD=encode(encoder, list(SMALL_TALK)),
+        talk_SD=encoder(list(SMALL_TALK)),
     )  # fmt: skip
     lines = sorted({line for brief in known.ready() for passage in brief for line in quotable(passage)})
-    made = vectors(folder / "quotes" / f"{digest([settings.model, lines])}.npz", settings.model, lines, encoder)
-    known.quotes.known |= zip(lines, made, strict=True)
+    known.quotes.known |= zip(lines, store.vectors("quotes", lines), strict=True)
     return known
+
+
+def _ranking(store: Store, name: str, tickets: Path, passages: Sequence[Passage], texts: Sequence[str]) -> Ranking:
+    piece_C = np.array([place for place, passage in enumerate(passages) if passage.kind == "article"], np.intp)
+    article_C = [article_of(passages[place]) for place in piece_C]
+    first_A = np.array([n for n, name in enumerate(article_C) if n == 0 or name != article_C[n - 1]], np.intp)
+    number = {article_C[first]: place for place, first in enumerate(first_A)}
+    links = read_rows(tickets / "links.parquet", Link) if (tickets / "links.parquet").is_file() else []
+    linked_LA = np.zeros((len(links), len(first_A)), np.bool_)
+    for row_A, link in zip(linked_LA, links, strict=True):
+        row_A[[number[article] for article in link.articles if article in number]] = True
+    return Ranking(
+        store.vectors("passages", texts), piece_C, first_A,
+        Links(store.vectors("links", [link.question for link in links]),
+              np.array([link.created.timestamp() for link in links]), linked_LA),
+        load_words(store.folder / f"{name}-words", [f"{passage.title}\n{passage.text}" for passage in passages]),
+    )  # fmt: skip
 
 
 def searchable(passage: Passage) -> str:
@@ -202,57 +219,11 @@ def _whole(text: str) -> str:
     return text[:end].rstrip() if end >= len(text) / 2 else text
 
 
+def article_of(passage: Passage) -> str:
+    """The id of the article that a piece is from."""
+    return passage.id.rpartition("#")[0]
+
+
 def ticket_of(passage: Passage) -> str:
     """The id of the ticket that a passage is from; an article's own id for a piece of an article."""
     return passage.id.rpartition("-")[0] if passage.kind == "ticket" else passage.id
-
-
-def load_encoder(path: str) -> Any:
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    encoder = SentenceTransformer(path, device="cpu", local_files_only=Path(path).exists())
-    encoder.max_seq_length = 128
-    return encoder
-
-
-def encode(encoder: Any, texts: list[str], *, progress: bool = False) -> Vectors:
-    """Unit vectors [len(texts), D]; texts are cut at QUESTION_WORDS words."""
-    short = [" ".join(text.split()[:QUESTION_WORDS]) for text in texts]
-    if not texts:
-        return np.zeros((0, 384), np.float32)
-    found: Vectors = encoder.encode(short, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=progress)
-    return found
-
-
-def vectors(path: Path, model: str, texts: list[str], encoder: Any) -> Vectors:
-    """[len(texts), D]; kept beside one another with a mark a text, so that only texts never seen are embedded."""
-    if path.is_file():
-        kept: Vectors = np.load(path)["vectors"]
-        return kept
-    marks = [digest([model, text]) for text in texts]
-    known = {mark: vector for file in path.parent.glob("*.npz") for mark, vector in _kept(file)}
-    fresh = [place for place, mark in enumerate(marks) if mark not in known]
-    made = encode(encoder, [texts[place] for place in fresh], progress=sys.stderr.isatty())
-    known |= {marks[place]: vector for place, vector in zip(fresh, made, strict=True)}
-    vectors_PD: Vectors = np.array([known[mark] for mark in marks], np.float32).reshape(len(marks), made.shape[1])
-    buffer = io.BytesIO()
-    np.savez(buffer, marks=np.array(marks), vectors=vectors_PD)
-    write_bytes(path, buffer.getvalue())
-    return vectors_PD
-
-
-def _kept(file: Path) -> Iterator[tuple[str, Vectors]]:
-    with np.load(file) as kept:
-        yield from zip(kept["marks"].tolist(), kept["vectors"], strict=True)
-
-
-def _once(path: Path, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """What `make` gives, worked out once and kept."""
-    if not path.is_file():
-        buffer = io.BytesIO()
-        np.save(buffer, make())
-        write_bytes(path, buffer.getvalue())
-    kept: npt.NDArray[Any] = np.load(path)
-    return kept

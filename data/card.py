@@ -6,9 +6,8 @@ datasets.load_dataset("workspace/tickets/<id>", "exchanges")     # train, valida
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 
-from data.reading import EPOCH
+from data.reading import moment
 from data.records import SPLITS, Split
 from data.spool import Span
 
@@ -61,8 +60,7 @@ def card(desk: str, why: str, spans: Mapping[Split, Span], counts: Mapping[str, 
 
 
 def _row(split: Split, span: Span) -> str:
-    first, last = (EPOCH + timedelta(microseconds=moment) for moment in (span.first, span.last))
-    days = f"{first:%Y-%m-%d} to {last:%Y-%m-%d}" if span.exchanges else ""
+    days = f"{moment(span.first):%Y-%m-%d} to {moment(span.last):%Y-%m-%d}" if span.exchanges else ""
     return f"| {split} | {span.exchanges:,} | {span.tickets:,} | {days} |"
 
 

@@ -25,7 +25,7 @@ from data.errors import BadInput, DeskmateError
 from data.importers import Source
 from data.links import Linked
 from data.parquet import write_rows
-from data.reading import Read, read
+from data.reading import Read, moment, read
 from data.records import Article, Exchange, Link, Passage, Rejected
 from data.redact import anonymous
 from data.split import divide
@@ -127,9 +127,9 @@ def _past(spool: Spool) -> Iterator[Passage]:
 
 def _links(spool: Spool, articles: Sequence[Article]) -> Iterator[Link]:
     known = Linked(articles)
-    for first, links in spool.linking():
+    for ticket, asked, created, links in spool.linking():
         if found := known.articles(links):
-            yield Link(ticket=first.ticket_id, question=first.question, created=first.created, articles=found)
+            yield Link(ticket=ticket, question=asked, created=moment(created), articles=found)
 
 
 def _counts(spool: Spool) -> dict[str, float]:

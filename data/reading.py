@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from data.clean import cap_words, strip_quotes
+from data.clean import cap_words, html_to_text, strip_quotes
 from data.duplicates import grams, keys, number_of, same_words
 from data.exchanges import AUTOMATIC, GOOD, asks_back, cut, is_merged, redactor_of
 from data.importers import At, Row, parse, reject
@@ -44,7 +44,7 @@ class Cut(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Read:
     """A ticket, and what was cut from it or `why` nothing was. `created` in microseconds; `who` stands for the
-    customer, 0 for nobody; `links`: addresses that agents gave, one a line."""
+    customer, 0 for nobody; `links`: addresses that agents gave, one a line, in answer to `asked`."""
 
     at: At
     id: str
@@ -53,6 +53,7 @@ class Read:
     resolved: bool
     who: int
     links: str
+    asked: str
     counts: Counter[str]
     cuts: list[Cut]
     why: Rejected | None
@@ -77,23 +78,32 @@ def _row(first_reply_only: bool, key: bytes, at: At, row: Row) -> Read | Rejecte
         last = found[-1]
         texts = [last.subject, last.human_reply, *(turn.text for turn in last.turns)]
         counts["redactions"] += sum(map(labels_in, texts))
+    asked = "" if found else _asked(ticket)
+    why = None if found else _why(at, ticket, spoken, asked)
+    links = _links(ticket) if found or (asked and why and why.kind == "no_answer") else []
     forum = ticket.channel == "forum"
     return Read(
         at, ticket.id, microseconds(ticket.created), forum, forum or ticket.status.lower() in RESOLVED,
-        _who(ticket, key), "\n".join(_links(ticket)) if found else "", counts,
-        [cut_of(each) for each in found], None if found else _why(at, ticket, spoken),
+        _who(ticket, key), "\n".join(links), (found[0].question if found else asked) if links else "", counts,
+        [cut_of(each) for each in found], why,
     )  # fmt: skip
 
 
-def _why(at: At, ticket: Ticket, spoken: str) -> Rejected:
+def _why(at: At, ticket: Ticket, spoken: str, asked: str) -> Rejected:
     kind, reason = "no_answer", "no customer's question followed by an agent's reply"
     if not spoken.startswith("en"):
         kind, reason = "other_language", f"in another language: {spoken}"
     elif is_merged(ticket):
         kind, reason = "merged", "merged into another ticket"
-    asked = next((m.text for m in ticket.messages if _asks(m) and not AUTOMATIC.match(m.text)), "")
-    text = cap_words(redactor_of(ticket)(strip_quotes(asked)), SHOWN_WORDS) if asked else ""
+    text = cap_words(asked, SHOWN_WORDS)
     return reject(at, reason).model_copy(update={"kind": kind, "record": ticket.id, "text": text})
+
+
+def _asked(ticket: Ticket) -> str:
+    """The customer's subject and first words, redacted, of a ticket from which nothing was cut."""
+    words = next((m.text for m in ticket.messages if _asks(m) and not AUTOMATIC.match(m.text)), "")
+    redactor = redactor_of(ticket)
+    return "\n".join([redactor(html_to_text(ticket.subject)), redactor(strip_quotes(words))]).strip() if words else ""
 
 
 def _asks(message: Message) -> bool:
@@ -132,5 +142,9 @@ def _telling(exchange: Exchange) -> int:
     return int(len(reply.split()) >= TELLING_WORDS and not reply.rstrip().endswith("?"))
 
 
-def microseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)
+def microseconds(when: datetime) -> int:
+    return (when - EPOCH) // timedelta(microseconds=1)
+
+
+def moment(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)

@@ -134,7 +134,7 @@ class Passage(Record):
 
 
 class Link(Record):
-    """What a customer asked first and the articles that agents then linked: what a search for it should find."""
+    """A past question and the articles that its replies linked; `created` is when the ticket was opened."""
 
     ticket: str
     question: str

@@ -30,7 +30,7 @@ CACHE_KIB = 64 * 1024
 SHOWN_BEYOND = 20
 SCHEMA = """
 CREATE TABLE tickets (ticket INTEGER PRIMARY KEY, id TEXT UNIQUE, file TEXT, line INTEGER, created INTEGER,
-    resolved INTEGER, links TEXT);
+    resolved INTEGER, links TEXT, asked TEXT);
 CREATE TABLE customers (customer INTEGER PRIMARY KEY, who INTEGER UNIQUE, tickets INTEGER);
 CREATE TABLE exchanges (n INTEGER PRIMARY KEY, id TEXT, ticket INTEGER, customer INTEGER, created INTEGER,
     reply INTEGER, fits INTEGER, good INTEGER, telling INTEGER, keys BLOB);
@@ -82,14 +82,14 @@ class Spool:
             self.reject(item)
             return
         added = self.store.execute(
-            "INSERT OR IGNORE INTO tickets (id, file, line, created, resolved, links) VALUES (?, ?, ?, ?, ?, ?)",
-            (item.id, *item.at, item.created, item.resolved, item.links),
+            "INSERT OR IGNORE INTO tickets (id, file, line, created, resolved, links, asked) VALUES (?,?,?,?,?,?,?)",
+            (item.id, *item.at, item.created, item.resolved, item.links, item.asked),
         )
         if not added.rowcount:
             self._again(item)
             return
         customer = self._customer(item.who) if item.cuts else 0
-        self.counts += item.counts
+        self.counts.update(item.counts)
         self.forum |= item.forum
         if item.why:
             self.reject(item.why)
@@ -167,13 +167,14 @@ class Spool:
         )  # fmt: skip
         return (Exchange.model_validate_json(body) for (body,) in rows)
 
-    def linking(self) -> Iterator[tuple[Exchange, list[str]]]:
-        """The first exchange of every ticket opened before the first held-out one with what its agents linked."""
+    def linking(self) -> Iterator[tuple[str, str, int, list[str]]]:
+        """Of every ticket opened before the first held-out one in which agents gave addresses: its id, what was asked,
+        when, and they."""
         rows = self.store.execute(
-            "SELECT body, links FROM tickets t JOIN texts ON n = (SELECT min(n) FROM exchanges e WHERE e.ticket = "
-            "t.ticket) WHERE links != '' AND created < (SELECT heldout FROM bounds) ORDER BY created, id"
+            "SELECT id, asked, created, links FROM tickets "
+            "WHERE links != '' AND created < (SELECT heldout FROM bounds) ORDER BY created, id"
         )
-        return ((Exchange.model_validate_json(body), links.split("\n")) for body, links in rows)
+        return ((name, asked, created, links.split("\n")) for name, asked, created, links in rows)
 
     def rejected(self) -> Iterator[Rejected]:
         """Rows left out at once, then exchanges; of those beyond the limit only some."""

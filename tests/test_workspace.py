@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from data.errors import BadInput, DeskmateError, NotFound
+from data.parquet import read_rows, write_rows
 from data.records import Answer, Article, Exchange, Message, Passage, Rejected, Ticket, Turn
 from data.workspace import (
     Workspace,
     file_sha256,
     manifest_of,
-    read_rows,
     write_bytes,
-    write_rows,
 )
 
 NOW = datetime(2025, 3, 1, 10, 30, tzinfo=UTC)

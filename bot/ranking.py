@@ -1,0 +1,128 @@
+"""How near each thing the desk knows is to a question: by meaning, by words, and by what colleagues linked before.
+
+Suffixes name shapes: P passages, C pieces of articles, A articles, L links, D dimensions.
+
+Past tickets: cosine, and WORDS times BM25 (Robertson & Zaragoza 2009) scaled to its best. Articles: the log of an
+article's share in what the NEIGHBOURS nearest past questions were answered with, its best piece's cosine and BM25, and
+how often it was linked at all. The weights were fitted (softmax regression) on the real desk's first 2,476 linked
+threads, and judged on the 620 after them: `make bench-retrieval`.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from data.text import content_words
+
+Vectors = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float32]
+WORDS = 0.3
+NEIGHBOURS = 100
+NEAR = 0.07  # a past question counts exp((cosine - 1) / NEAR)
+NOBODY = 0.05  # what stands against the neighbours' votes: few or far ones say little
+FLOOR = 1e-3
+COSINE, COUNT, POPULAR = 3.2, 1.8, 0.13
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """BM25 over the passages' content words."""
+
+    index: Any
+
+    def counts(self, text: str) -> Floats:
+        """BM25 of every passage: [P]."""
+        said = [word for word in content_words(text) if word in self.index.vocab_dict]
+        if not said:
+            return np.zeros(self.index.scores["num_docs"], np.float32)
+        found: Floats = self.index.get_scores(said)
+        return found
+
+
+def load_words(folder: Path, texts: Sequence[str]) -> Words | None:
+    """The index over `texts`, from `folder` or made there; None where no text has a content word."""
+    import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    if not folder.is_dir():
+        said = [content_words(text) for text in texts]
+        if not any(said):
+            return None
+        index = bm25s.BM25()
+        index.index(said, show_progress=False)
+        built = folder.with_name(f".partial-{folder.name}")
+        shutil.rmtree(built, ignore_errors=True)
+        index.save(built, show_progress=False)
+        built.replace(folder)
+    return Words(bm25s.BM25.load(folder, mmap=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Past questions whose replies linked articles: `linked_LA` says which."""
+
+    vectors_LD: Vectors
+    opened_L: npt.NDArray[np.float64]
+    linked_LA: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """`first_A`: where each article's pieces begin among the pieces `piece_C`, which are places of passages."""
+
+    vectors_PD: Vectors
+    piece_C: npt.NDArray[np.intp]
+    first_A: npt.NDArray[np.intp]
+    links: Links
+    words: Words | None = None
+
+    def counts(self, text: str) -> Floats:
+        return np.zeros(len(self.vectors_PD), np.float32) if self.words is None else self.words.counts(text)
+
+    def articles(self, vector: Vectors, counts_P: Floats, before: float = np.inf) -> Floats:
+        """How near each article is, by what was linked until `before` (epoch seconds): [A]."""
+        if not len(self.first_A):
+            return np.zeros(0, np.float32)
+        cosines_C = self.vectors_PD[self.piece_C] @ vector
+        meaning_A = np.maximum.reduceat(cosines_C, self.first_A)
+        words_A = np.maximum.reduceat(scaled(counts_P[self.piece_C]), self.first_A)
+        made: Floats = (COSINE * meaning_A + COUNT * words_A + self._linked(vector, before)).astype(np.float32)
+        return made
+
+    def _linked(self, vector: Vectors, before: float) -> Floats:
+        known_L = np.flatnonzero(self.links.opened_L < before)
+        cosines_L = self.links.vectors_LD[known_L] @ vector
+        best_N = np.argsort(-cosines_L, kind="stable")[:NEIGHBOURS]
+        weight_N = np.exp((cosines_L[best_N] - 1) / NEAR)
+        votes_A = weight_N @ self.links.linked_LA[known_L[best_N]].astype(np.float32)
+        share_A = votes_A / (votes_A.sum() + NOBODY)
+        often_A = self.links.linked_LA[known_L].sum(axis=0)
+        made: Floats = (np.log(share_A + FLOOR) + POPULAR * np.log1p(often_A)).astype(np.float32)
+        return made
+
+    def best_pieces(self, vector: Vectors, counts_P: Floats, articles: int, before: float = np.inf) -> list[int]:
+        """Places of the nearest piece of each of the nearest articles, best first."""
+        near_C = nearness(self.vectors_PD[self.piece_C] @ vector, counts_P[self.piece_C])
+        ends_A = np.append(self.first_A[1:], len(self.piece_C))
+        best_A = np.argsort(-self.articles(vector, counts_P, before), kind="stable")[:articles]
+        starts = [(int(self.first_A[a]), int(ends_A[a])) for a in best_A]
+        return [int(self.piece_C[start + int(near_C[start:end].argmax())]) for start, end in starts]
+
+
+def nearness(cosines: Floats, counts: Floats) -> Floats:
+    """By meaning and by words, for those that are compared."""
+    made: Floats = cosines + WORDS * scaled(counts)
+    return made
+
+
+def scaled(counts: Floats) -> Floats:
+    best = counts.max(initial=0.0)
+    return counts / best if best > 0 else np.zeros_like(counts)
