@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from hashlib import blake2b
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -146,7 +147,7 @@ def _grouped(keys_NK: npt.NDArray[np.uint32]) -> Iterator[tuple[int, list[int]]]
     by_row = np.argsort(every, kind="stable")
     rows, starts = np.unique(every[by_row], return_index=True)
     numbers = np.concatenate(groups)[by_row]
-    for row, start, end in zip(rows.tolist(), starts.tolist(), [*starts[1:].tolist(), len(numbers)], strict=True):
+    for row, (start, end) in zip(rows.tolist(), pairwise([*starts.tolist(), len(numbers)]), strict=True):
         yield row, numbers[start:end].tolist()
 
 
