@@ -92,7 +92,7 @@ def cut(ticket: Ticket, first_reply_only: bool = False) -> list[Exchange]:
 
     Splits are given later (data.split); until then all say 'train'.
     """
-    redactor = _redactor(ticket)
+    redactor = redactor_of(ticket)
     blocks = [] if is_merged(ticket) else _blocks(ticket, redactor)
     subject = redactor(" ".join(html_to_text(ticket.subject).split()))
     found: list[Exchange] = []
@@ -119,7 +119,7 @@ def is_merged(ticket: Ticket) -> bool:
     return ticket.status.lower() in MERGED or not MERGED.isdisjoint(ticket.tags)
 
 
-def _redactor(ticket: Ticket) -> Redactor:
+def redactor_of(ticket: Ticket) -> Redactor:
     """It has met everybody in the ticket before it sees the first word."""
     redactor = Redactor(
         m.author for m in ticket.messages if m.role in ("customer", "agent") and NAME.fullmatch(m.author)

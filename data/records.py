@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 Role = Literal["customer", "agent", "bot", "system"]
 Split = Literal["train", "validation", "heldout"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "heldout")
 Reaction = Literal["accepted", "helpful", "thanked", "came_back", "complained", "none"]
 Source = Literal["teacher", "hindsight", "human", "extract", "student", "base", "notes"]
 Route = Literal["student", "teacher", "human"]

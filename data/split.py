@@ -1,110 +1,135 @@
 """Train, validation and held-out by time: a desk is asked tomorrow's questions with yesterday's knowledge.
 
-Whole tickets move together, everything held out was opened later than everything trained on, and a training
-question that says nearly the same as a held-out one is dropped, with the record it matched named.
+Whole tickets move together, and everything held out was opened later than everything trained on. From the newest to the
+oldest, what asks nearly the same as something newer in validation or the held-out part is left out, and what is by a
+customer of theirs; of train questions that are nearly the same the best to learn from is kept. All that is left out
+names what it matched.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
+
+from data.duplicates import BOILERPLATE, KEYS, Asked, Grams, repeats
 from data.errors import BadInput
-from data.exchanges import GOOD
-from data.records import Exchange, Split
+from data.spool import Spool
 
-SHINGLE = 5
-NEAR = 0.6
-BOILERPLATE = 3
-FITTING_WORDS = range(15, 161)
+BEST = "FROM taught ORDER BY merit DESC, created DESC, id DESC"  # taken well, of fitting length and own words; newest
+Left = tuple[int, str, int]
+CROWD, CROWD_SHARE = 20, 0.1  # tickets of one author beyond both: a shared mailbox or web form, no customer
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The kept exchanges with their split, oldest first; `near_duplicates` pairs (dropped, held-out) ids."""
+def divide(spool: Spool, heldout: int, validation: int, limit_train: int = 0) -> None:
+    """Raises BadInput where too few exchanges, dates too alike or too few customers leave none for training."""
+    store = spool.store
+    spool.flush()
+    store.execute("CREATE INDEX by_age ON exchanges (created, id)")
+    store.execute("CREATE INDEX by_ticket ON exchanges (ticket)")
+    store.execute("INSERT INTO stock SELECT reply FROM exchanges GROUP BY reply HAVING count(*) >= ?", (BOILERPLATE,))
+    _bound(spool, heldout, validation)
+    _enough(spool, heldout, validation)
+    _without_crowds(spool)
+    asked, people = Asked(), dict[int, int]()
+    _leave_out(spool, _newer(spool, asked, people))
+    _leave_out(spool, _known(spool, asked, people))
+    _enough(spool, heldout, validation)
+    _leave_out(spool, _repeated(spool))
+    if limit_train > 0:
+        store.execute(f"INSERT INTO dropped SELECT n, 'beyond_limit', NULL {BEST} LIMIT -1 OFFSET ?", (limit_train,))
 
-    exchanges: list[Exchange]
-    near_duplicates: list[tuple[str, str]]
-    first_heldout: datetime
-    passed_over: int
+
+def _bound(spool: Spool, heldout: int, validation: int) -> None:
+    """At least so many of the newest on either side, never between tickets opened at the same moment."""
+    end = spool.number("SELECT max(created) FROM exchanges") + 1
+    held = _newest(spool, end, heldout)
+    spool.store.execute("INSERT INTO bounds VALUES (?, ?)", (_newest(spool, held, validation), held))
 
 
-def divide(exchanges: Iterable[Exchange], heldout: int, validation: int, limit_train: int = 0) -> Parts:
-    """Raises BadInput where too few exchanges, or dates too alike, leave none for training."""
-    ordered = sorted(exchanges, key=lambda exchange: (exchange.created, exchange.id))
-    rest, held = _newest(ordered, heldout)
-    train, valid = _newest(rest, validation)
-    if not train or not held:
-        raise BadInput(
-            f"{len(ordered)} usable exchanges leave none to train on after {heldout} held out "
-            f"and {validation} to validate; lower desk.heldout and desk.validation, or import more tickets"
-        )
-    near = near_duplicates(train, held)
-    apart = [exchange for exchange in train if exchange.id not in near]
-    kept = prefer(apart, limit_train, boilerplate(ordered)) if 0 < limit_train < len(apart) else apart
-    return Parts(
-        [*_as(kept, "train"), *_as(valid, "validation"), *_as(held, "heldout")],
-        list(near.items()), held[0].created, len(apart) - len(kept),
+def _newest(spool: Spool, end: int, count: int) -> int:
+    """When the newest `count` exchanges before `end` begin."""
+    if count <= 0:
+        return end
+    row = spool.store.execute(
+        "SELECT min(created) FROM (SELECT created FROM exchanges WHERE created < ? ORDER BY created DESC LIMIT ?)",
+        (end, count),
+    ).fetchone()
+    return end if row[0] is None else int(row[0])
+
+
+def _enough(spool: Spool, heldout: int, validation: int) -> None:
+    held, train = (spool.number("SELECT 1 FROM kept WHERE split = ? LIMIT 1", each) for each in ("heldout", "train"))
+    if held and train:
+        return
+    total, apart = spool.number("SELECT count(*) FROM exchanges"), spool.number("SELECT count(*) FROM dropped")
+    why = f", {apart} of them by the same customers or nearly the same questions as those," if apart else ""
+    raise BadInput(
+        f"{total} usable exchanges{why} leave none to train on after {heldout} held out "
+        f"and {validation} to validate; lower desk.heldout and desk.validation, or import more tickets"
+    )
+
+
+def _without_crowds(spool: Spool) -> None:
+    most = max(CROWD, CROWD_SHARE * spool.number("SELECT count(DISTINCT ticket) FROM exchanges"))
+    spool.store.execute(
+        "UPDATE exchanges SET customer = 0 WHERE customer IN (SELECT customer FROM customers WHERE tickets > ?)",
+        (most,),
+    )
+    spool.store.execute("DELETE FROM customers WHERE tickets > ?", (most,))
+
+
+def _leave_out(spool: Spool, left: Iterator[Left]) -> None:
+    spool.store.executemany("INSERT INTO dropped VALUES (?, ?, ?)", left)
+
+
+def _rows(spool: Spool, *, train: bool) -> Iterator[tuple[int, int, int, str, Grams]]:
+    """(number, ticket, customer, split, shingles), newest first."""
+    rows = spool.store.execute(
+        "SELECT n, ticket, customer, split, grams FROM parted p JOIN texts USING (n) WHERE (split = 'train') = ? "
+        "ORDER BY p.created DESC, p.id DESC", (train,),
     )  # fmt: skip
+    for number, ticket, customer, split, grams in rows:
+        yield number, ticket, customer, split, np.frombuffer(grams, np.uint64)
 
 
-def _newest(ordered: Sequence[Exchange], count: int) -> tuple[list[Exchange], list[Exchange]]:
-    """Split off at least `count` of the newest, never between tickets opened at the same moment."""
-    place = len(ordered)
-    if count > 0:
-        place = max(0, place - count)
-        while 0 < place < len(ordered) and ordered[place - 1].created == ordered[place].created:
-            place -= 1
-    return list(ordered[:place]), list(ordered[place:])
+def _newer(spool: Spool, asked: Asked, people: dict[int, int]) -> Iterator[Left]:
+    """Of validation and the held-out part; fills `asked` and, by customer, `people` with what is kept."""
+    tested: dict[int, int] = {}
+    for number, ticket, customer, split, grams in _rows(spool, train=False):
+        if split == "validation" and customer in tested:
+            yield number, "same_customer", tested[customer]
+        elif (match := asked.nearest(ticket, grams)) is not None:
+            yield number, "near_duplicate", match
+        else:
+            asked.add(number, ticket, grams)
+            if customer:
+                people.setdefault(customer, number)
+                if split == "heldout":
+                    tested.setdefault(customer, number)
 
 
-def _as(exchanges: Iterable[Exchange], split: Split) -> list[Exchange]:
-    return [exchange.model_copy(update={"split": split}) for exchange in exchanges]
+def _known(spool: Spool, asked: Asked, people: dict[int, int]) -> Iterator[Left]:
+    """Of train what would give away an answer of the other parts."""
+    for number, ticket, customer, _, grams in _rows(spool, train=True):
+        if customer in people:
+            yield number, "same_customer", people[customer]
+        elif (match := asked.nearest(ticket, grams)) is not None:
+            yield number, "near_duplicate", match
 
 
-def near_duplicates(train: Sequence[Exchange], held: Sequence[Exchange]) -> dict[str, str]:
-    """Train ids whose question is nearly a held-out one's (Jaccard of 5-word shingles), and its id."""
-    shingled = [(exchange.id, shingles(exchange.question)) for exchange in held]
-    holders: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for number, (_, grams) in enumerate(shingled):
-        for gram in grams:
-            holders[gram].append(number)
-    near: dict[str, str] = {}
-    for exchange in train:
-        grams = shingles(exchange.question)
-        shared = Counter(number for gram in grams for number in holders.get(gram, ()))
-        for number, count in shared.most_common(1):
-            name, others = shingled[number]
-            if count / (len(grams) + len(others) - count) >= NEAR:
-                near[exchange.id] = name
-    return near
+def _repeated(spool: Spool) -> Iterator[Left]:
+    count = spool.number("SELECT count(*) FROM taught")
+    numbers_N, tickets_N = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    keys_NK = np.zeros((count, KEYS), np.uint32)
+    rows: Any = spool.store.execute(f"SELECT n, ticket, keys {BEST}")
+    for place, (number, ticket, keys) in enumerate(rows):
+        numbers_N[place], tickets_N[place], keys_NK[place] = number, ticket, np.frombuffer(keys, np.uint32)
 
+    def shingles(place: int) -> Grams:
+        row = spool.store.execute("SELECT grams FROM texts WHERE n = ?", (int(numbers_N[place]),)).fetchone()
+        return np.frombuffer(row[0], np.uint64)
 
-def shingles(text: str) -> frozenset[tuple[str, ...]]:
-    words = re.findall(r"\w+", text.casefold())
-    return frozenset(tuple(words[n : n + SHINGLE]) for n in range(max(1, len(words) - SHINGLE + 1)))
-
-
-def boilerplate(exchanges: Iterable[Exchange]) -> frozenset[str]:
-    """Reply texts given three times or more, in the form `same_words` makes."""
-    texts = Counter(same_words(exchange.human_reply) for exchange in exchanges)
-    return frozenset(text for text, count in texts.items() if count >= BOILERPLATE)
-
-
-def same_words(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.casefold()))
-
-
-def prefer(train: Sequence[Exchange], limit: int, stock: frozenset[str]) -> list[Exchange]:
-    """The `limit` best to learn from: well taken, of fitting length, in own words; then the newest."""
-
-    def merit(exchange: Exchange) -> tuple[int, datetime, str]:
-        own = same_words(exchange.human_reply) not in stock
-        fits = own and len(exchange.human_reply.split()) in FITTING_WORDS
-        return (exchange.reaction in GOOD) + fits, exchange.created, exchange.id
-
-    chosen = sorted(train, key=merit, reverse=True)[:limit]
-    return sorted(chosen, key=lambda exchange: (exchange.created, exchange.id))
+    for place, match in repeats(keys_NK, tickets_N, shingles):
+        yield int(numbers_N[place]), "near_duplicate", int(numbers_N[match])

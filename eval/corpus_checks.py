@@ -9,9 +9,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data.card import SPLITS
-from data.records import Exchange, Rejected, Split
-from data.split import near_duplicates
+from data.duplicates import near_duplicates
+from data.records import SPLITS, Exchange, Rejected, Split
 from eval.corpus import Corpus
 from eval.examples import MOST, Count, Example, brief, of_exchange, of_exchanges, spread
 
@@ -107,7 +106,7 @@ def _customers(test: Sequence[Exchange], taught: Sequence[Exchange]) -> Check:
 
 
 def _near(train: Sequence[Exchange], test: Sequence[Exchange]) -> Check:
-    """Found again with the rule of the import (data/split.py)."""
+    """Found again with the rule of the import (data/duplicates.py)."""
     name = "Learned questions that are nearly a test question"
     near = near_duplicates(train, test)
     by_id = {each.id: each for each in (*train, *test)}

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 
+from data.duplicates import BOILERPLATE, same_words
 from data.exchanges import asks_back
 from data.records import Exchange, Reaction
-from data.split import BOILERPLATE, same_words
 from eval.examples import CLAY, MOST, OCHRE, SAGE, STONE, TERRA, Count, Group, brief, of_exchanges
 
 WORD_EDGES = (0, 10, 20, 40, 80, 160, 320)

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data.card import SPLITS
-from data.records import Exchange
+from data.records import SPLITS, Exchange
 from eval.examples import CLAY, SAGE, Count, brief, of_exchanges
 
 STEPS = (1, 3, 12, 60)

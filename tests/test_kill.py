@@ -38,8 +38,9 @@ def test_import_killed_at_several_moments_ends_with_the_same_id(tmp_path: Path) 
         time.sleep(seconds)
         kill(process)
     assert command(tmp_path / "killed", "import").wait(60) == 0
-    ids = [manifest_of(Workspace(tmp_path / name).latest("tickets")).id for name in ("whole", "killed")]
-    assert ids[0].rpartition("-")[2] == ids[1].rpartition("-")[2]
+    whole, killed = (manifest_of(Workspace(tmp_path / name).latest("tickets")) for name in ("whole", "killed"))
+    assert whole.id.rpartition("-")[2] == killed.id.rpartition("-")[2]
+    assert whole.files == killed.files
     assert not list((tmp_path / "killed" / "tickets").glob(".partial-*"))
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from datasets import load_dataset
 
+from data.card import PARTS
 from data.errors import BadInput, DeskmateError
 from data.importers import find
 from data.importing import import_desk, summary
 from data.parquet import read_rows
 from data.records import Article, Exchange, Passage, Rejected
+from data.spool import SCHEMA
 from data.workspace import Workspace, manifest_of
 from tests.data.exports import zendesk
 
@@ -49,6 +51,15 @@ def desk(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def asked(n: int) -> dict[str, object]:
+    """One of Zendesk's, on its day, by a customer and with a question of their own."""
+    made = zendesk(n) | {"created_at": (START + timedelta(days=n)).isoformat(), "requester_id": 100 + n}
+    for comment in made["comments"]:
+        if comment["author_id"] == 50:
+            comment |= {"author_id": 100 + n, "html_body": f"{comment.get('html_body') or comment['body']} {n} {n} {n}"}
+    return made
+
+
 def run(desk: Path, **changes: int) -> Path:
     sizes = {"heldout": 3, "validation": 2, "limit_train": 0, **changes}
     return import_desk(
@@ -65,7 +76,7 @@ def test_everything_is_there_and_nothing_that_must_not_be(desk: Path) -> None:
     made = run(desk)
     exchanges = read_rows(made / "exchanges.parquet", Exchange)
     passages = read_rows(made / "passages.parquet", Passage)
-    assert [sum(e.split == s for e in exchanges) for s in ("train", "validation", "heldout")] == [8, 2, 3]
+    assert [sum(e.split == s for e in exchanges) for s in ("train", "validation", "heldout")] == [7, 2, 3]
     first = min(e.created for e in exchanges if e.split == "heldout")
     past = [p for p in passages if p.kind == "ticket"]
     assert all(p.created and p.created < first for p in past)
@@ -77,7 +88,16 @@ def test_everything_is_there_and_nothing_that_must_not_be(desk: Path) -> None:
     assert "ann1@" not in everything
     assert "help@example.com" in read_rows(made / "articles.parquet", Article)[0].text  # the desk's own address stays
     rejected = read_rows(made / "rejected.parquet", Rejected)
-    assert [(bad.line, bad.reason[:13]) for bad in rejected] == [(13, "not JSON (Exp"), (14, "ticket A03 ag")]
+    assert [(row.line, row.kind, row.record, row.match) for row in rejected] == [
+        (13, "unreadable", "", ""), (14, "again", "A03", "A03"), (15, "other_language", "A20", ""),
+        (16, "merged", "A21", ""), (3, "near_duplicate", "A02-1", "OPEN-1"),
+    ]  # fmt: skip
+    assert rejected[2].reason == "in another language: de"
+    assert rejected[3].text.startswith("Problem 21\nThing 21 is broken, mail [EMAIL_1] q21")
+    assert "SECRET" not in "".join(row.model_dump_json() for row in rejected)
+    assert {path.name for path in made.iterdir()} == {
+        "README.md", "manifest.json", *(f"{name}.parquet" for name in PARTS)
+    }  # fmt: skip
 
 
 def test_counts_and_summary(desk: Path) -> None:
@@ -90,11 +110,21 @@ def test_counts_and_summary(desk: Path) -> None:
         "other_languages": 1,
         "merged": 1,
         "internal_notes_kept_out": 15,
+        "messages": 45,
+        "near_duplicates": 1,
+        "dropped: near_duplicate": 1,
+        "language: de": 1,
+        "language: en": 14,
+        "customers": 0,
     }
     assert {name: counts[name] for name in expected} == expected
     assert counts["redactions"] == 13
     assert any("13 exchanges" in line for line in summary(made))
     assert any("left out: 2 rows that could not be used" in line for line in summary(made))
+    tickets = sum(counts[f"dropped: {kind}"] for kind in ("other_language", "merged"))
+    assert counts["tickets"] == counts["exchanges"] + tickets, "one exchange of each of the others"
+    parts = sum(counts[split] for split in ("train", "validation", "heldout"))
+    assert counts["exchanges"] == parts + counts["near_duplicates"] + counts["same_customer"] + counts["beyond_limit"]
 
 
 def test_the_same_work_is_done_once(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,11 +150,33 @@ def test_limit_keeps_the_rest_as_evidence(desk: Path) -> None:
 
 
 def test_two_processes_give_the_same_rows(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = read_rows(run(desk) / "exchanges.parquet", Exchange)
+    one = manifest_of(run(desk)).files
     monkeypatch.setattr("data.importing.BIG_BYTES", 0)
     monkeypatch.setattr("data.importing.BATCH", 2)
     monkeypatch.setattr("data.importing.CODE", "other")
-    assert read_rows(run(desk) / "exchanges.parquet", Exchange) == one
+    assert manifest_of(run(desk)).files == one
+
+
+def test_a_killed_import_begins_its_spool_anew(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = manifest_of(run(desk)).files
+    monkeypatch.setattr("data.importing.CODE", "other")
+    with monkeypatch.context() as killed:
+        killed.setattr("data.spool.Spool.close", lambda spool: spool.store.close())
+        killed.setattr("data.importing.divide", None)
+        with pytest.raises(TypeError):
+            run(desk)
+    (partial,) = (desk / "ws" / "tickets").glob(".partial-*")
+    assert (partial / ".spool.db").stat().st_size > 0
+    made = run(desk)
+    assert manifest_of(made).files == whole
+    assert not list(made.glob(".*"))
+
+
+def test_a_disk_that_the_spool_fills_is_one_clear_line(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.spool.SCHEMA", f"PRAGMA max_page_count=12; {SCHEMA}")
+    with pytest.raises(DeskmateError, match=r"disk is full; free some space"):
+        run(desk)
+    assert list((desk / "ws" / "tickets").iterdir()) == []
 
 
 def test_failures_leave_nothing_behind(desk: Path) -> None:
@@ -144,13 +196,13 @@ def test_full_disk_is_one_clear_line(desk: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(DeskmateError, match="No space left"):
         run(desk)
     monkeypatch.undo()
-    assert manifest_of(run(desk)).counts["train"] == 8
+    assert manifest_of(run(desk)).counts["train"] == 7
 
 
 def test_a_folder_of_separate_files_imports_as_one_export(tmp_path: Path) -> None:
     folder = tmp_path / "export"
     folder.mkdir()
-    rows = [zendesk(n) | {"created_at": (START + timedelta(days=n)).isoformat()} for n in range(1, 9)]
+    rows = [asked(n) for n in range(1, 9)]
     said = [{"ticket_id": each["id"], **comment} for each in rows for comment in each.pop("comments")]
     (folder / "tickets.json").write_text(json.dumps({"tickets": rows}))
     (folder / "comments.jsonl").write_text("\n".join(json.dumps(comment) for comment in said))
@@ -178,7 +230,7 @@ def test_the_folder_is_a_dataset_with_a_card(desk: Path, tmp_path: Path) -> None
     made = run(desk)
     card = (made / "README.md").read_text()
     assert "| heldout | 3 | 3 | 2025-01-10 to 2025-01-12 |" in card
-    assert "1 tickets in other languages" in card and "SECRET" not in card
-    for name, rows in (("exchanges", 13), ("passages", 10)):
+    assert "| other_language | 1 | tickets in another language |" in card and "SECRET" not in card
+    for name, rows in (("exchanges", 12), ("passages", 10)):
         loaded = load_dataset(str(made), name, cache_dir=str(tmp_path / "cache"))
         assert loaded["train"].num_rows == rows
