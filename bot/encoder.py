@@ -71,7 +71,7 @@ def load_encoder(path: str, folder: Path) -> Encode:
     kept = folder / digest([path, TOKENS, _age(Path(path))])
     if not kept.is_dir():
         _make(path, kept)
-    return _plain(path) if (kept / "as-is").exists() else _open(kept)
+    return plain(path) if (kept / "as-is").exists() else _open(kept)
 
 
 def _age(model: Path) -> object:
@@ -149,7 +149,8 @@ def _export(model: Any, built: Path) -> None:
     model.tokenizer.backend_tokenizer.save(str(built / "tokenizer.json"))
 
 
-def _plain(path: str) -> Encode:
+def plain(path: str) -> Encode:
+    """The model as it is, in torch."""
     model = _model(path)
 
     def encode(texts: Sequence[str], *, progress: bool = False) -> Vectors:

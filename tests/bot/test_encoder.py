@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_graph_and_model_agree(model: str, folder: Path) -> None:
-    made, plain = load_encoder(model, folder)(QUESTIONS), encoder._plain(model)(QUESTIONS)
+    made, plain = load_encoder(model, folder)(QUESTIONS), encoder.plain(model)(QUESTIONS)
     assert np.allclose(np.linalg.norm(made, axis=1), 1, atol=1e-5)
     assert ((made * plain).sum(axis=1) > 0.95).all()
 
