@@ -36,7 +36,7 @@ def gather_briefs(
             counts_P = ranking.counts(texts[row])
             older_O = np.flatnonzero((opened_P[ticket_T] < opened_P[row]) & (owner_P[ticket_T] != owner_P[row]))
             near_O = nearness(cosines_T[older_O], counts_P[ticket_T[older_O]])
-            past = [row, *ticket_T[older_O[_best(near_O, tickets - 1)]]]
+            past = [row, *ticket_T[older_O[best(near_O, tickets - 1)]]]
             known = ranking.best_pieces(vectors_PD[row], counts_P, articles, np.nextafter(opened_P[row], np.inf))
             briefs_BN[number, : len(past)] = past
             briefs_BN[number, tickets : tickets + len(known)] = known
@@ -50,12 +50,12 @@ def _of_articles(ranking: Ranking, tickets: int, articles: int) -> Places:
     np.fill_diagonal(near_CC, 3.0)
     briefs_BN = np.full((len(piece_C) if articles else 0, width), -1, np.int32)
     for brief_N, near_C in zip(briefs_BN, near_CC, strict=False):
-        found = piece_C[_best(near_C, min(width, articles + 1))]
+        found = piece_C[best(near_C, min(width, articles + 1))]
         brief_N[: len(found)] = found
     return briefs_BN
 
 
-def _best(scores: npt.NDArray[Any], count: int) -> npt.NDArray[np.intp]:
+def best(scores: npt.NDArray[Any], count: int) -> npt.NDArray[np.intp]:
     """Places of the best `count` scores, best first; of equal ones the first."""
     few = np.flatnonzero(scores >= np.partition(scores, -count)[-count]) if 0 < count < len(scores) else slice(None)
     places = np.arange(len(scores))[few]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from bot.briefs import Places, asked, gather_briefs, matched, most_asked
+from bot.briefs import Places, asked, best, gather_briefs, matched, most_asked
 from bot.encoder import Encode, load_encoder
 from bot.quote import Quotes, quotable
 from bot.ranking import Links, Ranking, Vectors, load_words
@@ -119,7 +119,7 @@ class Knowledge:
         scores_B = self.matched_BD @ vector
         scores_B[self.ready_R] += self.prefer
         scores_B[~known_B] = -2.0
-        for number in np.argsort(-scores_B, kind="stable")[:64]:
+        for number in best(scores_B, 64):
             if scores_B[number] == -2.0:
                 break
             if not ticket or ticket_of(self.passages[int(anchors_B[number])]) != ticket:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.inspect import inspect, measured_retrieval, run_inspect
+from bot.cli.inspect import inspect, run_inspect
 from bot.config import load as configure
 from data.records import Manifest
 from data.workspace import Workspace
