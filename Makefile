@@ -34,6 +34,9 @@ bench-thunderbird: setup ## redo the real-desk figures; CORPUS=path/to/thunderbi
 bench-evidence: setup ## how much of what our agents said is in the evidence shown
 	@$(BIN)/python -m tests.bench.evidence
 
+bench-retrieval: setup ## search on the real desk, beside BM25 and others; CORPUS=path/to/thunderbird
+	@$(BIN)/python -m tests.bench.retrieval $(CORPUS)
+
 bench-opening: setup ## what beginning with the nearest note and prompt lookup are worth
 	@$(BIN)/python -m tests.bench.opening
 
@@ -50,4 +53,4 @@ clean: ## remove what the demo made (keeps the virtual environment and weights)
 	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
 	       workspace/releases workspace/knowledge workspace/inspect workspace/deskmate.db*
 
-.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-opening bench-outside bench-first-token bench-mutations clean
+.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-retrieval bench-opening bench-outside bench-first-token bench-mutations clean

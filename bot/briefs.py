@@ -73,14 +73,14 @@ def matched(vectors_PD: Vectors, briefs_BN: Places) -> Vectors:
 
 
 def asked(
-    ranking: Ranking, texts: Sequence[str], opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.intp],
-    briefs_BN: Places, matched_BD: Vectors,
+    vectors_PD: Vectors, opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.intp], briefs_BN: Places,
+    matched_BD: Vectors,
 ) -> npt.NDArray[np.float32]:  # fmt: skip
     """For the newest ROWS past questions, the brief each would be answered from and its anchor's cosine: [R, 2]."""
-    anchor_B, vectors_PD = briefs_BN[:, 0], ranking.vectors_PD
+    anchor_B = briefs_BN[:, 0]
     found: list[tuple[float, float]] = []
     for place in np.flatnonzero(opened_P)[-ROWS:]:
-        scores_B = nearness(matched_BD @ vectors_PD[place], ranking.counts(texts[place])[anchor_B])
+        scores_B = matched_BD @ vectors_PD[place]
         scores_B[owner_P[anchor_B] == owner_P[place]] = -2.0
         best = int(scores_B.argmax()) if len(scores_B) else -1
         if best >= 0 and scores_B[best] > -2.0:

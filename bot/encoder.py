@@ -10,9 +10,11 @@ longer agrees with it, the model is used as it is.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,6 @@ Vectors = npt.NDArray[np.float32]
 Encode = Callable[..., Vectors]
 WORDS = 90
 TOKENS = 128
-BATCH_TOKENS = 2048
 AGREES = 0.97  # mean cosine between the graph's vectors and the model's; all-MiniLM-L6-v2 reaches .99
 TRIED = (
     "I cannot sign in any more since the update.", "Where is my parcel?", "How do I move my data to another computer?",
@@ -38,6 +39,8 @@ TRIED = (
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
+    """Each text goes by itself, on one core: what stands beside it would shift the 8-bit ranges, and so its vector."""
+
     session: Any
     tokenizer: Any
 
@@ -45,27 +48,18 @@ class Encoder:
         """[len(texts), D]; texts are cut at WORDS words and TOKENS tokens."""
         from tqdm import tqdm
 
-        rows = self.tokenizer.encode_batch([_short(text) for text in texts])
-        order = sorted(range(len(rows)), key=lambda place: len(rows[place].ids))
-        found = np.zeros((len(rows), self.session.get_outputs()[0].shape[1]), np.float32)
-        with tqdm(total=len(rows), desc="embedding", unit=" texts", disable=not progress) as bar:
-            while order:
-                batch = order[-max(1, BATCH_TOKENS // len(rows[order[-1]].ids)) :]
-                del order[-len(batch) :]
-                found[batch] = self._batch([rows[place] for place in batch])
-                bar.update(len(batch))
+        found = np.zeros((len(texts), self.session.get_outputs()[0].shape[1]), np.float32)
+        with ThreadPoolExecutor(min(len(texts), os.cpu_count() or 1) or 1) as threads:
+            vectors = threads.map(self._vector, texts)
+            for place, vector in enumerate(tqdm(vectors, "embedding", len(texts), unit=" texts", disable=not progress)):
+                found[place] = vector
         return found
 
-    def _batch(self, rows: Sequence[Any]) -> Vectors:
-        longest = max(len(row.ids) for row in rows)
-        ids_BT = np.zeros((len(rows), longest), np.int64)
-        mask_BT = np.zeros((len(rows), longest), np.int64)
-        for place, row in enumerate(rows):
-            ids_BT[place, : len(row.ids)] = row.ids
-            mask_BT[place, : len(row.ids)] = 1
-        made_BD = self.session.run(None, {"input_ids": ids_BT, "attention_mask": mask_BT})[0]
-        unit: Vectors = made_BD / np.linalg.norm(made_BD, axis=1, keepdims=True)
-        return unit
+    def _vector(self, text: str) -> Vectors:
+        ids_1T = np.array([self.tokenizer.encode(_short(text)).ids], np.int64)
+        inputs = {"input_ids": ids_1T, "attention_mask": np.ones_like(ids_1T)}
+        made: Vectors = self.session.run(None, inputs)[0][0]
+        return made / np.linalg.norm(made)
 
 
 def _short(text: str) -> str:
@@ -77,7 +71,7 @@ def load_encoder(path: str, folder: Path) -> Encode:
     kept = folder / digest([path, TOKENS, _age(Path(path))])
     if not kept.is_dir():
         _make(path, kept)
-    return _plain(path) if (kept / "as-is").exists() else _open(kept)
+    return plain(path) if (kept / "as-is").exists() else _open(kept)
 
 
 def _age(model: Path) -> object:
@@ -90,7 +84,7 @@ def _open(kept: Path) -> Encoder:
     from tokenizers import Tokenizer
 
     options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the engines need the cores
+    options.intra_op_num_threads = 1
     tokenizer = Tokenizer.from_file(str(kept / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(TOKENS)
@@ -155,7 +149,8 @@ def _export(model: Any, built: Path) -> None:
     model.tokenizer.backend_tokenizer.save(str(built / "tokenizer.json"))
 
 
-def _plain(path: str) -> Encode:
+def plain(path: str) -> Encode:
+    """The model as it is, in torch."""
     model = _model(path)
 
     def encode(texts: Sequence[str], *, progress: bool = False) -> Vectors:

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from bot.briefs import Places, asked, gather_briefs, matched, most_asked
 from bot.encoder import Encode, load_encoder
 from bot.quote import Quotes, quotable
-from bot.ranking import Links, Ranking, Vectors, load_words, nearness
+from bot.ranking import Links, Ranking, Vectors, load_words
 from bot.vectors import Store, once
 from bot.weights import resolve
 from data.parquet import read_rows
@@ -83,7 +83,7 @@ class Knowledge:
         evidence.
         """
         vector = self.encoder([question])[0]
-        passages = self._found(question, vector, before, ticket)
+        passages = self._found(vector, before, ticket)
         return Found(self.quotes.mark(passages, vector), self.standing(vector, passages))
 
     def standing(self, vector: Vectors, passages: Sequence[Passage]) -> Standing:
@@ -103,20 +103,20 @@ class Knowledge:
         """By exchange id, the evidence each is answered from, as it was known when its ticket was opened."""
         found: dict[str, list[Passage]] = {}
         for exchange, vector in zip(exchanges, vectors_ED, strict=True):
-            passages = self._found(exchange.question, vector, exchange.created, exchange.ticket_id)
+            passages = self._found(vector, exchange.created, exchange.ticket_id)
             found[exchange.id] = self.quotes.mark(passages, vector) if quotes else passages
         return found
 
-    def _found(self, question: str, vector: Vectors, before: datetime | None, ticket: str) -> list[Passage]:
-        number = self._nearest(question, vector, before, ticket)
+    def _found(self, vector: Vectors, before: datetime | None, ticket: str) -> list[Passage]:
+        number = self._nearest(vector, before, ticket)
         return [] if number is None else self.brief(number, vector)
 
-    def _nearest(self, question: str, vector: Vectors, before: datetime | None, ticket: str) -> int | None:
+    def _nearest(self, vector: Vectors, before: datetime | None, ticket: str) -> int | None:
         anchors_B = self.briefs_BN[:, 0]
         known_B = np.full(len(anchors_B), True)
         if before is not None:
             known_B = self.opened_P[anchors_B] < before.timestamp()
-        scores_B = nearness(self.matched_BD @ vector, self.ranking.counts(question)[anchors_B])
+        scores_B = self.matched_BD @ vector
         scores_B[self.ready_R] += self.prefer
         scores_B[~known_B] = -2.0
         for number in np.argsort(-scores_B, kind="stable")[:64]:
@@ -135,6 +135,17 @@ class Knowledge:
                 passage = self.passages[int(place)]
                 found.append(passage.model_copy(update={"score": score, "text": shorten(passage, self.words)}))
         return found
+
+    @property
+    def articles(self) -> list[str]:
+        """Ids of the articles, as `ranking` numbers them."""
+        first = self.ranking.piece_C[self.ranking.first_A]
+        return [article_of(self.passages[place]) for place in first]
+
+    @property
+    def article_titles(self) -> list[str]:
+        first = self.ranking.piece_C[self.ranking.first_A]
+        return [self.passages[place].title.partition(" > ")[0] for place in first]
 
     def ready(self) -> list[list[Passage]]:
         """The briefs most questions are answered from, the most wanted first: worth reading before anybody asks."""
@@ -159,7 +170,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     )
     matched_BD = matched(ranking.vectors_PD, briefs_BN)
     asked_R2 = once(
-        folder / f"{kept}-nearest.npy", lambda: asked(ranking, texts, opened_P, owner_P, briefs_BN, matched_BD)
+        folder / f"{kept}-nearest.npy", lambda: asked(ranking.vectors_PD, opened_P, owner_P, briefs_BN, matched_BD)
     )
     order_B = most_asked(asked_R2, len(briefs_BN))
     known = Knowledge(

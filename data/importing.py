@@ -32,7 +32,7 @@ from data.split import divide
 from data.spool import Spool, spooled
 from data.workspace import Workspace, digest, file_sha256, manifest_of, write_bytes
 
-CODE = "import-7"
+CODE = "import-8"
 QUESTION_WORDS = 80
 BATCH = 200
 BIG_BYTES = 2_000_000
@@ -122,7 +122,10 @@ def _past(spool: Spool) -> Iterator[Passage]:
         asked = "\n".join(turn.text for turn in exchange.turns if turn.role == "customer")
         text = f"Customer: {cap_words(asked, QUESTION_WORDS)}\nAgent: {exchange.human_reply}"
         title = anonymous(exchange.subject or cap_words(asked, 12))
-        yield Passage(id=exchange.id, kind="ticket", title=title, text=anonymous(text), created=exchange.created)
+        yield Passage(
+            id=exchange.id, kind="ticket", title=title, text=anonymous(text), created=exchange.created,
+            topic=exchange.topic,
+        )  # fmt: skip
 
 
 def _links(spool: Spool, articles: Sequence[Article]) -> Iterator[Link]:

@@ -131,6 +131,7 @@ class Passage(Record):
     url: str = ""
     score: float = 0.0
     quote: str = ""
+    topic: str = ""
 
 
 class Link(Record):

@@ -23,30 +23,38 @@ def register(app: typer.Typer) -> None:
 
 def inspect(
     no_open: Annotated[bool, typer.Option("--no-open", help="Write the page, but do not open it.")] = False,
+    retrieval: Annotated[bool, typer.Option("--retrieval", help="Measure search first; minutes at first.")] = False,
     config: ConfigFile = None,
     settings: Settings = None,
 ) -> None:
     """Show what came in, what was left out and why, topics, replies, redaction, splits: one HTML page."""
     values, workspace = opened(config, settings)
-    page = run_inspect(workspace, values)
+    page = run_inspect(workspace, values, measure=retrieval)
     typer.echo(f"page {page}")
     if sys.stdout.isatty() and not no_open:
         webbrowser.open(page.resolve().as_uri())
 
 
-def run_inspect(workspace: Workspace, values: Config) -> Path:
+def run_inspect(workspace: Workspace, values: Config, *, measure: bool = False) -> Path:
     """The page of the newest import, beside the imports, as a finished one never changes."""
     from eval.corpus import load
     from eval.corpus_page import render
+    from eval.retrieval import read
 
     tickets = workspace.latest("tickets")
+    measured = workspace.root / "inspect" / f"{tickets.name}-retrieval.json"
+    if measure:
+        measure_retrieval(workspace, tickets, values, measured)
     made = workspace.root / "inspect" / f"{tickets.name}.html"
-    write_bytes(made, render(load(tickets), values.desk.name, measured_retrieval(workspace, tickets)).encode())
+    write_bytes(made, render(load(tickets), values.desk.name, read(measured)).encode())
     return made
 
 
-def measured_retrieval(workspace: Workspace, tickets: Path) -> Retrieval | None:
-    """What `deskmate inspect --retrieval` found last for this import; the flag measures here, before it is read."""
-    from eval.retrieval import read
+def measure_retrieval(workspace: Workspace, tickets: Path, values: Config, path: Path) -> Retrieval:
+    """How well search finds what agents used, kept for the page."""
+    from bot.knowledge import load
+    from eval.search import measure
 
-    return read(workspace.root / "inspect" / f"{tickets.name}-retrieval.json")
+    found = measure(load(workspace, tickets, values.retrieval), tickets)
+    write_bytes(path, found.model_dump_json(indent=2).encode())
+    return found

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.briefs import Vectors, asked, gather_briefs, matched, most_asked
-from bot.knowledge import Knowledge, shorten, ticket_of, vectors
+from bot.briefs import asked, gather_briefs, matched, most_asked
+from bot.knowledge import Knowledge, searchable, shorten
 from bot.quote import Quotes
+from bot.ranking import Links, Ranking, Vectors
+from bot.vectors import Store
 from data.records import Passage
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ANGLES = {"a": 0.0, "b": 0.2, "c": 0.4, "x": 0.1, "y": 1.5, "far": 2.6}
 
 
-class Compass:
+def compass(texts: Sequence[str], **_: object) -> Vectors:
     """Texts become directions, so that nearness can be read off the page."""
-
-    def encode(self, texts: list[str], **_: object) -> np.ndarray:
-        return np.array([[np.cos(ANGLES[text]), np.sin(ANGLES[text])] for text in texts], np.float32)
+    return np.array([[np.cos(ANGLES[text]), np.sin(ANGLES[text])] for text in texts], np.float32)
 
 
 def silent(lines: Sequence[str]) -> Vectors:
@@ -37,18 +37,20 @@ PASSAGES = [
     ticket("a", 1), ticket("b", 2), ticket("c", 3),
     *(Passage(id=f"{name}#1", kind="article", title=name, text=f"about {name}") for name in "xy"),
 ]  # fmt: skip
+TEXTS = [searchable(passage) for passage in PASSAGES]
+OWNERS = np.arange(len(PASSAGES))
 
 
 @pytest.fixture
 def known() -> Knowledge:
-    vectors_PD = Compass().encode([passage.title for passage in PASSAGES])
+    vectors_PD = compass([passage.title for passage in PASSAGES])
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in PASSAGES])
-    owner_P = np.array(["a", "b", "c", "x#1", "y#1"])
-    briefs_BN = gather_briefs(vectors_PD, opened_P, owner_P, tickets=2, articles=1)
+    nothing = Links(np.zeros((0, 2), np.float32), np.zeros(0), np.zeros((0, 2), np.bool_))
+    ranking = Ranking(vectors_PD, np.array([3, 4]), np.array([0, 1]), nothing)
+    briefs_BN = gather_briefs(ranking, TEXTS, opened_P, OWNERS, tickets=2, articles=1)
     return Knowledge(
         "k", PASSAGES, vectors_PD, opened_P, briefs_BN, matched(vectors_PD, briefs_BN),
-        ready_R=np.zeros(0, np.int32), prefer=0.2, words=20, quotes=Quotes(silent),
-        encoder=Compass(),
+        ready_R=np.zeros(0, np.int32), prefer=0.2, words=20, quotes=Quotes(silent), encoder=compass, ranking=ranking,
     )  # fmt: skip
 
 
@@ -74,8 +76,7 @@ def test_a_ticket_is_never_its_own_evidence(known: Knowledge) -> None:
 
 
 def test_the_most_asked_briefs_come_first_and_each_once(known: Knowledge) -> None:
-    owner_P = np.array([ticket_of(passage) for passage in PASSAGES])
-    near_R2 = asked(known.vectors_PD, known.opened_P, owner_P, known.briefs_BN, known.matched_BD)
+    near_R2 = asked(known.vectors_PD, known.opened_P, OWNERS, known.briefs_BN, known.matched_BD)
     assert near_R2[:, 1] == pytest.approx(np.cos([0.2, 0.2, 0.2]), abs=1e-4)
     order = most_asked(near_R2, len(known.briefs_BN))
     assert sorted(order) == list(range(len(known.briefs_BN)))
@@ -96,7 +97,7 @@ def test_a_past_ticket_shows_little_of_its_question_and_the_words_of_its_reply()
 
 @pytest.mark.parametrize(("tickets", "articles"), [(0, 2), (2, 0), (1, 0), (0, 0)])
 def test_a_desk_without_one_kind_of_passage_still_answers(known: Knowledge, tickets: int, articles: int) -> None:
-    made = gather_briefs(known.vectors_PD, known.opened_P, np.array(list("abcxy")), tickets, articles)
+    made = gather_briefs(known.ranking, TEXTS, known.opened_P, OWNERS, tickets, articles)
     assert len(made) == (3 if tickets else 0) + (2 if articles else 0)
     assert matched(known.vectors_PD, made).shape == (len(made), 2)
 
@@ -113,24 +114,24 @@ def test_what_breaks_off_in_the_middle_is_not_shown() -> None:
 def test_only_texts_never_seen_are_embedded(tmp_path: Path) -> None:
     asked: list[list[str]] = []
 
-    class Watched(Compass):
-        def encode(self, texts: list[str], **settings: object) -> Vectors:
-            asked.append(texts)
-            return super().encode(texts, **settings)
+    def watched(texts: Sequence[str], **_: object) -> Vectors:
+        asked.append(list(texts))
+        return compass(texts)
 
-    first = vectors(tmp_path / "one.npz", "m", ["a", "b"], Watched())
-    second = vectors(tmp_path / "two.npz", "m", ["c", "a"], Watched())
+    store = Store(tmp_path, "m", watched)
+    first, second = store.vectors("passages", ["a", "b"]), store.vectors("passages", ["c", "a"])
     assert np.allclose(second[1], first[0])
     assert asked == [["a", "b"], ["c"]]
-    vectors(tmp_path / "two.npz", "m", ["c", "a"], Watched())
-    assert len(asked) == 2
+    assert np.allclose(store.vectors("passages", ["c", "a"]), second) and len(asked) == 2
+    Store(tmp_path, "another", watched).vectors("passages", ["a"])
+    assert asked[2:] == [["a"]], "vectors of another model are others"
 
 
 def test_what_is_farther_than_past_questions_were_is_too_far_and_a_greeting_is_small_talk(known: Knowledge) -> None:
     near = dataclasses.replace(known, far=0.9)
     assert near.search("b").standing == "known"
     assert near.search("far").standing == "far"  # 1.1 rad from everything
-    talk = dataclasses.replace(near, talk_SD=Compass().encode(["far"]))
+    talk = dataclasses.replace(near, talk_SD=compass(["far"]))
     assert [talk.search(question).standing for question in ("far", "b")] == ["small_talk", "known"]
     empty = dataclasses.replace(known, briefs_BN=known.briefs_BN[:0], matched_BD=known.matched_BD[:0])
     assert empty.search("b").standing == "far"

@@ -1,0 +1,90 @@
+"""Search on the real desk beside what one could do without us: `make bench-retrieval CORPUS=path/to/thunderbird`.
+
+Embeds what the newest import of workspace-thunderbird/ holds (imported first where there is none), with the time that
+takes beside the model run in torch, then asks the newest fifth of the questions. Searches are timed on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from bot.cli.loop import run_import
+from bot.encoder import Encode, load_encoder, plain
+from bot.knowledge import Knowledge, load, searchable
+from bot.weights import resolve
+from data.workspace import Workspace
+from eval.retrieval import Retrieval
+from eval.search import measure, milliseconds
+from tests.bench.thunderbird import configuration
+
+TEXTS, SAMPLE = 18_000, 1_200
+BARS = {"1": 0.25, "5": 0.50, "10": 0.62}
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def embedding(encode: Encode, texts: Sequence[str]) -> float:
+    """Seconds for TEXTS questions, from a sample of them."""
+    return seconds(lambda: encode(texts)) * TEXTS / len(texts)
+
+
+def lines(found: Retrieval) -> list[str]:
+    assert found.linked and found.overlap
+    told = [f"linked article, {found.linked.questions} later questions: recall at 1, 5, 10"]
+    told += [f"  {row.name:24}" + "".join(f"{row.at[k]:7.3f}" for k in BARS) for row in found.linked.rows]
+    told += [f"  {'asked':24}" + "".join(f"{bar:7.3f}" for bar in BARS.values())]
+    told += [f"past tickets, {found.overlap.questions} later questions: content shared by the best of five replies"]
+    shared = (*found.overlap.rows, *found.overlap.differences)
+    return told + [f"  {row.name:34}{row.mean:7.3f}  ({row.low:.3f} to {row.high:.3f})" for row in shared]
+
+
+def one_core(known: Knowledge, questions: Sequence[str]) -> float:
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        return milliseconds(known, questions)
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    options = parser.parse_args()
+    config = configuration(options.corpus, options.overrides)
+    workspace = Workspace(config.workspace)
+    tickets = run_import(workspace, config)
+    known = load(workspace, tickets, config.retrieval)
+    print(f"loaded again in {seconds(lambda: load(workspace, tickets, config.retrieval)):.1f} s")
+    past = [searchable(passage) for passage in known.passages if passage.kind == "ticket"]
+    sample = past[:: max(1, len(past) // SAMPLE)]
+    model = resolve(config.retrieval.model, workspace, "embeddings")
+    torch.set_num_threads(2)
+    ours, theirs = known.encoder, plain(model)
+    for name, encode in (
+        ("8-bit graph", ours),
+        ("torch, fp32", theirs),
+        ("8-bit graph", ours),
+        ("torch, fp32", theirs),
+    ):
+        print(f"{name}: {TEXTS:,} questions in {embedding(encode, sample):.0f} s")
+    with TemporaryDirectory() as folder:
+        print(f"turning the model, once: {seconds(lambda: load_encoder(model, Path(folder))):.0f} s")
+    print(f"a search on one core: {one_core(known, sample[:200]):.1f} ms")
+    print("\n".join(lines(measure(known, tickets))))
+
+
+if __name__ == "__main__":
+    main()
