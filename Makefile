@@ -49,8 +49,11 @@ bench-first-token: setup ## first-token latency of the running service
 bench-mutations: setup ## 10,000 damaged exports of four help desks, read
 	@$(BIN)/python -m tests.bench.mutations
 
+bench-million: setup ## imports of up to a million invented tickets: seconds and memory
+	@$(BIN)/python -m tests.bench.million
+
 clean: ## remove what the demo made (keeps the virtual environment and weights)
 	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
 	       workspace/releases workspace/knowledge workspace/inspect workspace/deskmate.db*
 
-.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-retrieval bench-opening bench-outside bench-first-token bench-mutations clean
+.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-retrieval bench-opening bench-outside bench-first-token bench-mutations bench-million clean

@@ -18,6 +18,7 @@ KINDS = "EMAIL|PHONE|CARD|IBAN|LINK|PERSON"
 LABEL = re.compile(rf"\[(?:{KINDS})(?:_\d+)?\]")
 NUMBERED = re.compile(rf"\[({KINDS})_(\d{{1,9}})\]")
 EMAIL = re.compile(r"(?<![\w+-])(?:mailto:)?[\w+-][\w.+'-]*@(?:[\w-]+\.)+[^\W\d_]{2,24}(?![^\W_]|@)")
+DIGIT = re.compile(r"\d")
 URL = re.compile(r"\bhttps?://[^\s<>\"')\]]+", re.IGNORECASE)
 SECRET = re.compile(
     r"(?:^|[?&#;/])(?:\w*token|\w*key|sig|signature|auth\w*|session\w*|sid|jwt|code|otp|pass\w*|pwd|secret|reset)=[^&\s]{4,}"
@@ -59,6 +60,7 @@ class Redactor:
         self._originals: dict[str, str] = {}
         self._people: list[str] = []
         self._taken: Counter[str] = Counter()
+        self._met: dict[str, list[tuple[str, int]]] = {}
         for person in people:
             self._meet(person)
 
@@ -67,7 +69,8 @@ class Redactor:
         in one that was redacted before."""
         for kind, number in NUMBERED.findall(text):
             self._taken[kind] = max(self._taken[kind], int(number))
-        for name, _ in names.names(text):
+        self._met[text] = list(names.names(text))
+        for name, _ in self._met[text]:
             self._meet(name)
 
     def __call__(self, text: str) -> str:
@@ -76,7 +79,7 @@ class Redactor:
             text = URL.sub(self._link, text)
         if "@" in text:
             text = EMAIL.sub(lambda found: self._label("EMAIL", found[0], found[0].casefold()), text)
-        if any(character.isdigit() for character in text):
+        if DIGIT.search(text):
             text = self._ibans(text)
             text = CARD.sub(self._card, text)
             for pattern in PHONES:
@@ -107,7 +110,8 @@ class Redactor:
         return self._label("PERSON", name, same or " ".join(sorted(parts)))
 
     def _named(self, text: str) -> str:
-        found = sorted(set(names.names(text)), key=lambda pair: pair[1])
+        met = self._met[text] if text in self._met else names.names(text)  # most are redacted as they were met
+        found = sorted(set(met), key=lambda pair: pair[1])
         pieces, done = [], 0
         for name, place in found:
             if place >= done:
