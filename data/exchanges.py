@@ -8,12 +8,14 @@ one that readers preferred.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from data.clean import collapse, html_to_text, strip_quotes
+from data.clean import collapse, html_to_text
 from data.names import CLOSING
+from data.quoted import cleaned
 from data.records import Exchange, Message, Reaction, Ticket, Turn
 from data.redact import Redactor
 
@@ -87,13 +89,14 @@ class Block:
     votes: int = 0
 
 
-def cut(ticket: Ticket, first_reply_only: bool = False) -> list[Exchange]:
+def cut(ticket: Ticket, first_reply_only: bool = False, counts: Counter[str] | None = None) -> list[Exchange]:
     """The exchanges of a ticket, ids '<ticket>-1', '<ticket>-2' …; none of a ticket merged into another.
 
-    Splits are given later (data.split); until then all say 'train'.
+    Splits are given later (data.split); until then all say 'train'. `counts` is told of every message that lost
+    something, by 'cleaned: quoted history', 'cleaned: signature' and so on.
     """
     redactor = redactor_of(ticket)
-    blocks = [] if is_merged(ticket) else _blocks(ticket, redactor)
+    blocks = [] if is_merged(ticket) else _blocks(ticket, redactor, Counter() if counts is None else counts)
     subject = redactor(" ".join(html_to_text(ticket.subject).split()))
     found: list[Exchange] = []
     turns: list[Turn] = []
@@ -129,13 +132,20 @@ def redactor_of(ticket: Ticket) -> Redactor:
     return redactor
 
 
-def _blocks(ticket: Ticket, redactor: Redactor) -> list[Block]:
-    said = [
-        (message, text)
-        for message in ticket.messages
-        if message.visibility == "public" and message.role != "system" and not AUTOMATIC.match(message.text)
-        if (text := redactor(strip_quotes(message.text)))
-    ]
+def _blocks(ticket: Ticket, redactor: Redactor, counts: Counter[str]) -> list[Block]:
+    said: list[tuple[Message, str]] = []
+    for message in ticket.messages:
+        if message.visibility != "public" or message.role == "system":
+            continue
+        if AUTOMATIC.match(message.text):
+            counts["cleaned: automatic reply"] += 1
+            continue
+        own = cleaned(message.text)
+        counts.update(f"cleaned: {kind}" for kind in own.taken)
+        if message.role == "bot":
+            counts["cleaned: bot turn"] += 1
+        if text := redactor(own.text):
+            said.append((message, text))
     forum = ticket.channel == "forum"
     return [_block(list(group), forum) for _, group in groupby(said, key=lambda pair: pair[0].role == "customer")]
 

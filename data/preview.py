@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-from data.clean import cap_words, strip_quotes
+from data.clean import cap_words
 from data.exchanges import cut, is_merged
 from data.importers import find, parse
 from data.language import is_english, language
+from data.quoted import strip_quotes
 from data.records import Message, Rejected, Ticket
 from data.redact import redact
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from data.clean import cap_words, html_to_text, strip_quotes
+from data.clean import cap_words, html_to_text
 from data.duplicates import grams, keys, number_of, same_words
 from data.exchanges import AUTOMATIC, GOOD, asks_back, cut, is_merged, redactor_of
 from data.importers import At, Row, parse, reject
 from data.language import language
 from data.links import addresses
+from data.quoted import strip_quotes
 from data.records import Exchange, Message, Rejected, Ticket
 from data.redact import count as labels_in
 
@@ -73,7 +74,7 @@ def _row(first_reply_only: bool, key: bytes, at: At, row: Row) -> Read | Rejecte
         "tickets": 1, "messages": len(ticket.messages), f"language: {spoken}": 1,
         "internal_notes_kept_out": sum(m.visibility == "internal" for m in ticket.messages),
     })  # fmt: skip
-    found = cut(ticket, first_reply_only) if spoken.startswith("en") else []
+    found = cut(ticket, first_reply_only, counts) if spoken.startswith("en") else []
     if found:
         last = found[-1]
         texts = [last.subject, last.human_reply, *(turn.text for turn in last.turns)]

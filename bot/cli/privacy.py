@@ -44,8 +44,8 @@ def redact(
 
 def _texts(tickets: Path, columns: dict[str, str]) -> list[str]:
     """Messages of the desk as they come out of cleaning, their own personal data already gone."""
-    from data.clean import strip_quotes
     from data.importers import read
+    from data.quoted import strip_quotes
     from data.records import Ticket
     from data.redact import redact as plain
 

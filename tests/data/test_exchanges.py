@@ -1,5 +1,6 @@
 """Traps of a help desk's conversations."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -132,6 +133,25 @@ def test_automatic_replies_are_no_turns(auto: str) -> None:
     (exchange,) = cut(talk)
     assert exchange.human_reply == REPLY
     assert exchange.reaction == "none"
+
+
+def test_what_was_taken_out_of_which_message_is_counted_once_each() -> None:
+    counts: Counter[str] = Counter(messages=9)
+    talk = ticket(
+        said("customer", "It hums.\n\nBest regards,\nAnn Lee\n\nOn 3 Jan 2025 Mara wrote:\n> Old\n> words"),
+        said("system", "Assigned to Mara.\n\nBest regards,\nAnn"),
+        said("agent", "A note.\n\nSent from my iPhone", visibility="internal"),
+        said("bot", "Have you tried our help pages already?"),
+        said("agent", "This is an automated message, do not reply"),
+        said("agent", f"{REPLY}\n\nSent from my iPhone\n\nNeed help? Visit our Help Centre"),
+        said("agent", "And then put it back in again."),
+    )
+    (exchange,) = cut(talk, counts=counts)
+    assert exchange.human_reply == f"{REPLY}\n\nAnd then put it back in again."
+    assert counts == {
+        "messages": 9, "cleaned: quoted history": 1, "cleaned: signature": 2, "cleaned: bot turn": 1,
+        "cleaned: automatic reply": 1, "cleaned: boilerplate": 1,
+    }  # fmt: skip
 
 
 def test_talking_about_auto_replies_is_a_turn() -> None:

@@ -29,7 +29,7 @@ def row(n: int, **changes: object) -> dict[str, object]:
         "messages": [
             {"role": "customer", "text": f"Thing {n} is broken, mail ann{n}@example.com " + f"q{n} " * n},
             {"role": "agent", "visibility": "internal", "text": f"SECRET note {n}"},
-            {"role": "agent", "text": f"Please turn thing {n} off and on again."},
+            {"role": "agent", "text": f"Please turn thing {n} off and on again.\n\nBest regards,\nMara\nThing Support"},
         ],
         **changes,
     }
@@ -116,6 +116,7 @@ def test_counts_and_summary(desk: Path) -> None:
         "language: de": 1,
         "language: en": 14,
         "customers": 0,
+        "cleaned: signature": 13,
     }
     assert {name: counts[name] for name in expected} == expected
     assert counts["redactions"] == 13
