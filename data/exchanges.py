@@ -19,7 +19,7 @@ from data.quoted import cleaned
 from data.records import Exchange, Message, Reaction, Ticket, Turn
 from data.redact import Redactor
 
-FEWEST_WORDS = 4
+FEWEST_WORDS, OWN_WORDS = 4, 15
 AUTOMATIC = re.compile(
     r"""\W*(?:
         (?:automatic(?:ally\ generated)?|auto)[- ]?\ ?(?:reply|response)\s*(?:[:–-]|$)
@@ -147,17 +147,28 @@ def _blocks(ticket: Ticket, redactor: Redactor, counts: Counter[str]) -> list[Bl
         if text := redactor(own.text):
             said.append((message, text))
     forum = ticket.channel == "forum"
-    return [_block(list(group), forum) for _, group in groupby(said, key=lambda pair: pair[0].role == "customer")]
+    rows = [list(group) for _, group in groupby(said, key=lambda pair: pair[0].role == "customer")]
+    return [_block(row, forum, counts) for row in rows]
 
 
-def _block(said: Sequence[tuple[Message, str]], forum: bool) -> Block:
+def _block(said: Sequence[tuple[Message, str]], forum: bool, counts: Counter[str]) -> Block:
     whole = "\n\n".join(text for _, text in said)
     agents = [(message, text) for message, text in said if message.role == "agent"]
     if not agents:
         return Block(customer=said[0][0].role == "customer", text=whole)
+    agents = _own(agents, counts)
     best = max(agents, key=lambda pair: (pair[0].accepted, pair[0].votes))[0]
     gold = [impersonal(text) for message, text in agents if not forum or message.author == best.author]
     return Block(False, whole, "\n\n".join(gold), best.accepted, best.votes)
+
+
+def _own(agents: list[tuple[Message, str]], counts: Counter[str]) -> list[tuple[Message, str]]:
+    """Without macros, where an agent says enough beside them: a macro alone is what the desk answers."""
+    own = [(message, text) for message, text in agents if not message.macro]
+    if len(own) == len(agents) or sum(len(text.split()) for _, text in own) < OWN_WORDS:
+        return agents
+    counts["cleaned: macro"] += len(agents) - len(own)
+    return own
 
 
 def impersonal(reply: str) -> str:

@@ -30,9 +30,10 @@ from data.records import Article, Exchange, Link, Passage, Rejected
 from data.redact import anonymous
 from data.split import divide
 from data.spool import Spool, spooled
+from data.stock import stock_sentences, without_stock
 from data.workspace import Workspace, digest, file_sha256, manifest_of, write_bytes
 
-CODE = "import-8"
+CODE = "import-9"
 QUESTION_WORDS = 80
 BATCH = 200
 BIG_BYTES = 2_000_000
@@ -56,6 +57,7 @@ def import_desk(
         found, damaged = load_articles(articles) if articles is not None else ([], [])
         with spooled(draft.path) as spool:
             _gather(spool, source, first_reply_only)
+            _without_stock(spool)
             divide(spool, heldout, validation, limit_train)
             for row in damaged:
                 spool.reject(row.model_copy(update={"kind": "article"}))
@@ -84,6 +86,12 @@ def _gather(spool: Spool, source: Source, first_reply_only: bool) -> None:
     if not spool.number("SELECT 1 FROM exchanges LIMIT 1"):
         why = next((f"; line {bad.line}: {bad.reason}" for bad in spool.rejected() if bad.kind == "unreadable"), "")
         raise BadInput(f"{source.path}: no English ticket with a customer's question and an agent's reply{why}")
+
+
+def _without_stock(spool: Spool) -> None:
+    """What the desk begins and ends its replies with, whatever they say: see data/stock.py."""
+    if stock := stock_sentences(spool.replies()):
+        spool.counts["cleaned: stock sentences"] = spool.reword(partial(without_stock, stock=stock))
 
 
 def _items(source: Source, first_reply_only: bool) -> Iterator[Read | Rejected]:

@@ -124,11 +124,18 @@ def _links(ticket: Ticket) -> list[str]:
 
 
 def cut_of(exchange: Exchange) -> Cut:
-    shingles, reply = grams(exchange.question), exchange.human_reply
+    shingles = grams(exchange.question)
+    reply, fits, telling = marks(exchange)
     return Cut(
-        exchange.id, number_of(same_words(reply)), len(reply.split()) in FITTING_WORDS, exchange.reaction in GOOD,
-        _telling(exchange), keys(shingles), shingles.tobytes(), exchange.model_dump_json(),
+        exchange.id, reply, fits, exchange.reaction in GOOD, telling, keys(shingles), shingles.tobytes(),
+        exchange.model_dump_json(),
     )  # fmt: skip
+
+
+def marks(exchange: Exchange) -> tuple[int, bool, int]:
+    """What a Cut says of the reply's words: `reply`, `fits` and `telling`."""
+    reply = exchange.human_reply
+    return number_of(same_words(reply)), len(reply.split()) in FITTING_WORDS, _telling(exchange)
 
 
 def _telling(exchange: Exchange) -> int:

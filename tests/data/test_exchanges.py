@@ -154,6 +154,17 @@ def test_what_was_taken_out_of_which_message_is_counted_once_each() -> None:
     }  # fmt: skip
 
 
+def test_a_macro_beside_an_agents_own_words_is_not_gold_and_alone_it_is() -> None:
+    macro = said("agent", "Thank you for writing, somebody will read it soon.", macro=True)
+    own = said("agent", f"{REPLY} Then brush it, put it back, turn it to the left and wait for a minute.")
+    counts: Counter[str] = Counter()
+    (exchange,) = cut(ticket(said("customer", "It hums."), macro, own), counts=counts)
+    assert (exchange.human_reply, counts["cleaned: macro"]) == (own.text, 1)
+    short = said("agent", "Hope that helps you.")
+    (exchange,) = cut(ticket(said("customer", "It hums."), macro, short), counts=(counts := Counter()))
+    assert (exchange.human_reply, counts["cleaned: macro"]) == (f"{macro.text}\n\n{short.text}", 0)
+
+
 def test_talking_about_auto_replies_is_a_turn() -> None:
     assert cut(ticket(said("customer", "Auto reply does not work, how do I set it?"), said("agent", REPLY)))
 

@@ -128,6 +128,28 @@ def test_counts_and_summary(desk: Path) -> None:
     assert counts["exchanges"] == parts + counts["near_duplicates"] + counts["same_customer"] + counts["beyond_limit"]
 
 
+def test_stock_sentences_are_neither_taught_nor_evidence(desk: Path) -> None:
+    bye = "Please let us know if you have any other questions."
+    rows = [row(n) for n in range(30)]
+    for n, each in enumerate(rows):
+        each["messages"] = [
+            {"role": "customer", "text": f"Thing {n} is broken " + f"q{n} " * (n + 9)},
+            {"role": "agent", "text": f"Thank you for contacting us! Please turn thing {n} off and on. {bye}"},
+            {"role": "customer", "text": f"And then {n}?"},
+            {"role": "agent", "text": bye},
+        ]
+    (desk / "tickets.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    made = run(desk)
+    exchanges = read_rows(made / "exchanges.parquet", Exchange)
+    first = [each for each in exchanges if each.id.endswith("-1")]
+    assert len(first) > 20
+    assert all(each.human_reply == f"Please turn thing {int(each.ticket_id[1:])} off and on." for each in first)
+    assert {each.human_reply for each in exchanges if each.id.endswith("-2")} <= {bye}
+    past = [p.text for p in read_rows(made / "passages.parquet", Passage) if p.kind == "ticket" and p.id.endswith("-1")]
+    assert past and all(text.endswith("off and on.") for text in past)
+    assert manifest_of(made).counts["cleaned: stock sentences"] == 30
+
+
 def test_the_same_work_is_done_once(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = run(desk)
     monkeypatch.setattr("data.importing._gather", None)
