@@ -17,7 +17,8 @@ from data.clean import collapse, html_to_text
 from data.names import CLOSING
 from data.quoted import cleaned
 from data.records import Exchange, Message, Reaction, Ticket, Turn
-from data.redact import Redactor
+from data.redact import PLAIN, Redactor
+from data.rules import Rules
 
 FEWEST_WORDS, OWN_WORDS = 4, 15
 AUTOMATIC = re.compile(
@@ -89,13 +90,15 @@ class Block:
     votes: int = 0
 
 
-def cut(ticket: Ticket, first_reply_only: bool = False, counts: Counter[str] | None = None) -> list[Exchange]:
+def cut(
+    ticket: Ticket, first_reply_only: bool = False, counts: Counter[str] | None = None, rules: Rules = PLAIN
+) -> list[Exchange]:
     """The exchanges of a ticket, ids '<ticket>-1', '<ticket>-2' …; none of a ticket merged into another.
 
     Splits are given later (data.split); until then all say 'train'. `counts` is told of every message that lost
     something, by 'cleaned: quoted history', 'cleaned: signature' and so on.
     """
-    redactor = redactor_of(ticket)
+    redactor = redactor_of(ticket, rules)
     blocks = [] if is_merged(ticket) else _blocks(ticket, redactor, Counter() if counts is None else counts)
     subject = redactor(" ".join(html_to_text(ticket.subject).split()))
     found: list[Exchange] = []
@@ -122,11 +125,10 @@ def is_merged(ticket: Ticket) -> bool:
     return ticket.status.lower() in MERGED or not MERGED.isdisjoint(ticket.tags)
 
 
-def redactor_of(ticket: Ticket) -> Redactor:
+def redactor_of(ticket: Ticket, rules: Rules = PLAIN) -> Redactor:
     """It has met everybody in the ticket before it sees the first word."""
-    redactor = Redactor(
-        m.author for m in ticket.messages if m.role in ("customer", "agent") and NAME.fullmatch(m.author)
-    )
+    people = (m.author for m in ticket.messages if m.role in ("customer", "agent") and NAME.fullmatch(m.author))
+    redactor = Redactor(people, rules)
     for message in ticket.messages:
         redactor.meet(message.text)
     return redactor

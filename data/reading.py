@@ -18,7 +18,9 @@ from data.language import language
 from data.links import addresses
 from data.quoted import strip_quotes
 from data.records import Exchange, Message, Rejected, Ticket
+from data.redact import PLAIN
 from data.redact import count as labels_in
+from data.rules import Rules
 
 SHOWN_WORDS = 40
 FITTING_WORDS = range(15, 161)
@@ -60,12 +62,14 @@ class Read:
     why: Rejected | None
 
 
-def read(first_reply_only: bool, key: bytes, batch: list[tuple[At, Row]]) -> list[Read | Rejected]:
-    """`key` hides who the customers are."""
-    return [_row(first_reply_only, key, at, row) for at, row in batch]
+def read(
+    first_reply_only: bool, key: bytes, batch: list[tuple[At, Row]], rules: Rules = PLAIN
+) -> list[Read | Rejected]:
+    """`key` hides who the customers are, `rules` are the desk's for redaction."""
+    return [_row(first_reply_only, key, rules, at, row) for at, row in batch]
 
 
-def _row(first_reply_only: bool, key: bytes, at: At, row: Row) -> Read | Rejected:
+def _row(first_reply_only: bool, key: bytes, rules: Rules, at: At, row: Row) -> Read | Rejected:
     ticket = parse(at, row)
     if isinstance(ticket, Rejected):
         return ticket
@@ -74,12 +78,12 @@ def _row(first_reply_only: bool, key: bytes, at: At, row: Row) -> Read | Rejecte
         "tickets": 1, "messages": len(ticket.messages), f"language: {spoken}": 1,
         "internal_notes_kept_out": sum(m.visibility == "internal" for m in ticket.messages),
     })  # fmt: skip
-    found = cut(ticket, first_reply_only, counts) if spoken.startswith("en") else []
+    found = cut(ticket, first_reply_only, counts, rules) if spoken.startswith("en") else []
     if found:
         last = found[-1]
         texts = [last.subject, last.human_reply, *(turn.text for turn in last.turns)]
         counts["redactions"] += sum(map(labels_in, texts))
-    asked = "" if found else _asked(ticket)
+    asked = "" if found else _asked(ticket, rules)
     why = None if found else _why(at, ticket, spoken, asked)
     links = _links(ticket) if found or (asked and why and why.kind == "no_answer") else []
     forum = ticket.channel == "forum"
@@ -100,10 +104,10 @@ def _why(at: At, ticket: Ticket, spoken: str, asked: str) -> Rejected:
     return reject(at, reason).model_copy(update={"kind": kind, "record": ticket.id, "text": text})
 
 
-def _asked(ticket: Ticket) -> str:
+def _asked(ticket: Ticket, rules: Rules) -> str:
     """The customer's subject and first words, redacted, of a ticket from which nothing was cut."""
     words = next((m.text for m in ticket.messages if _asks(m) and not AUTOMATIC.match(m.text)), "")
-    redactor = redactor_of(ticket)
+    redactor = redactor_of(ticket, rules)
     return "\n".join([redactor(html_to_text(ticket.subject)), redactor(strip_quotes(words))]).strip() if words else ""
 
 

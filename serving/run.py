@@ -74,7 +74,7 @@ async def run(workspace: Workspace, config: Config, launcher: Launcher, listenin
 
 def assemble(workspace: Workspace, config: Config, launcher: Launcher, keys: Keys) -> Deployment:
     """Everything a gateway holds, nothing started yet but the database's writer."""
-    writer = Writer(Store(workspace.root / "deskmate.db"))
+    writer = Writer(Store(workspace.root / "deskmate.db", config.desk.rules))
     telemetry = Telemetry()
     swap = Swap(workspace, config, launcher, writer, telemetry)
     teacher = None

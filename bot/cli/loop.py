@@ -53,7 +53,8 @@ def import_tickets(
     if dry_run:
         from data.preview import preview
 
-        for line in preview(path or Path(values.desk.tickets), values.desk.columns, values.desk.first_reply_only):
+        desk = values.desk
+        for line in preview(path or Path(desk.tickets), desk.columns, desk.first_reply_only, rules=desk.rules):
             typer.echo(line)
         return
     run_import(workspace, values, path, articles)
@@ -72,7 +73,7 @@ def run_import(workspace: Workspace, values: Config, path: Path | None = None, a
     typer.echo(f"{tickets}: {source.why}")
     made = import_desk(
         workspace, source, folder, columns=desk.columns, first_reply_only=desk.first_reply_only,
-        heldout=desk.heldout, validation=desk.validation, limit_train=desk.limit_train,
+        heldout=desk.heldout, validation=desk.validation, limit_train=desk.limit_train, rules=desk.rules,
     )  # fmt: skip
     for line in (*summary(made), *changes(review(workspace, made))):
         typer.echo(line)

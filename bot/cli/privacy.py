@@ -27,15 +27,16 @@ def redact(
     settings: Settings = None,
 ) -> None:
     """Redact what comes in by the pipe; with --audit, measure redaction on your own tickets."""
-    from data.redact import Redactor
+    from data.redact import redact as redacted
 
+    values, _ = opened(config, settings)
+    desk = values.desk
     if not audit:
-        typer.echo(Redactor()(sys.stdin.read()), nl=False)
+        typer.echo(redacted(sys.stdin.read(), desk.rules), nl=False)
         return
     from data.audit import audit as run
 
-    values, _ = opened(config, settings)
-    for found in run(_texts(Path(values.desk.tickets), values.desk.columns), each):
+    for found in run(_texts(Path(desk.tickets), desk.columns), each, rules=desk.rules):
         what = "false alarms" if found.stays else "found"
         typer.echo(f"{found.kind:<36} {found.gone:>6,} of {found.planted:,} {what} ({found.share:.1%})")
         for wrong in found.wrong:
