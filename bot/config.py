@@ -22,7 +22,8 @@ class Section(BaseModel):
 
 class Desk(Section):
     """Whose desk it is and where its past tickets and articles lie. `columns` maps our names to a CSV's. `own`: e-mail
-    domains, addresses and telephone numbers of the desk, which are not redacted."""
+    domains, addresses and telephone numbers of the desk, which are not redacted.
+    `names_model`: a spaCy model that finds more names than the built-in finder."""
 
     name: str = "Kettlewick"
     tickets: str = "data/sample/tickets.jsonl"
@@ -30,6 +31,7 @@ class Desk(Section):
     about: str = "an online shop for coffee and tea gear"
     columns: dict[str, str] = {}
     own: Annotated[tuple[str, ...], AfterValidator(checked)] = ()
+    names_model: str = ""
     first_reply_only: bool = False
     heldout: int = 50
     validation: int = 40
@@ -38,7 +40,7 @@ class Desk(Section):
     @property
     def rules(self) -> Rules:
         """For redaction, at import and at serving."""
-        return Rules(self.own)
+        return Rules(self.own, self.names_model)
 
 
 class Model(Section):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from data.redact import PLAIN, Redactor
+from data.redact import PLAIN, redact
 from data.rules import Rules
 
 _FIRST = """
@@ -72,18 +72,12 @@ def audit(texts: Sequence[str], each: int, seed: int = 7, rules: Rules = PLAIN) 
         stays, wrong, gone = kind in NEEDED, [], 0
         for _ in range(each):
             plant = make(rng)
-            found = _redacted(_sown(rng, plant, rng.choice(texts)), rules)
+            found = redact(_sown(rng, plant, rng.choice(texts)), rules)
             lost = not any(re.search(rf"(?<!\w){re.escape(part)}(?!\w)", found) for part in plant.parts)
             gone += lost
             if lost == stays:
                 wrong.append(plant.line.replace("{text}", "…").replace("\n", " / "))
         yield Finding(kind, each, gone, stays, tuple(wrong[:5]))
-
-
-def _redacted(text: str, rules: Rules) -> str:
-    redactor = Redactor(rules=rules)
-    redactor.meet(text)
-    return redactor(text)
 
 
 def _sown(rng: random.Random, plant: Plant, text: str) -> str:

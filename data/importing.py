@@ -46,6 +46,7 @@ def import_desk(
     first_reply_only: bool, heldout: int, validation: int, limit_train: int, rules: Rules = PLAIN,
 ) -> Path:  # fmt: skip
     """Read, cut, redact, split and write; returns the finished folder (at once if it was made before)."""
+    rules.recogniser()  # missing, it is missing before anything is read
     inputs = {"tickets": _fingerprint(source.path, (part.path for part in source.parts))}
     if articles is not None:
         inputs["articles"] = _fingerprint(articles, (part.path for part in files(articles)))

@@ -71,7 +71,7 @@ class Redactor:
         in one that was redacted before."""
         for kind, number in NUMBERED.findall(text):
             self._taken[kind] = max(self._taken[kind], int(number))
-        for name, _ in names.names(text):
+        for name in (*(name for name, _ in names.names(text)), *self._rules.recogniser()(text)):
             self._meet(name)
 
     def __call__(self, text: str) -> str:
@@ -177,7 +177,9 @@ class Redactor:
 
 def redact(text: str, rules: Rules = PLAIN) -> str:
     """One text on its own."""
-    return Redactor(rules=rules)(text)
+    redactor = Redactor(rules=rules)
+    redactor.meet(text)
+    return redactor(text)
 
 
 def anonymous(text: str) -> str:

@@ -1,9 +1,11 @@
-"""What a desk says about its own redaction, the same at import and at serving: what is nobody's secret."""
+"""What a desk says about its redaction, at import and at serving: what is nobody's secret, and who finds names."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+from data import names
 
 DOMAIN = re.compile(r"@?(?:[\w-]+\.)+[^\W\d_]{2,24}")
 ADDRESS = re.compile(r"[\w+-][\w.+'-]*@(?:[\w-]+\.)+[^\W\d_]{2,24}")
@@ -13,9 +15,15 @@ FEWEST_DIGITS = 7
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`own`: the desk's own e-mail domains, addresses and telephone numbers, which agents must be able to repeat."""
+    """`own`: the desk's own e-mail domains, addresses and telephone numbers, which agents must be able to repeat.
+    `names_model`: a spaCy model that finds names beside the built-in finder, '' for none."""
 
     own: tuple[str, ...] = ()
+    names_model: str = ""
+
+    def recogniser(self) -> names.Recogniser:
+        """Raises BadInput where the model cannot be had."""
+        return names.recogniser(self.names_model)
 
     def owns_address(self, address: str) -> bool:
         """Its own, or one of a domain of its own or below it."""
