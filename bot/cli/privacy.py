@@ -29,14 +29,15 @@ def redact(
     """Redact what comes in by the pipe; with --audit, measure redaction on your own tickets."""
     from data.redact import redact as redacted
 
-    values, _ = opened(config, settings)
+    values, workspace = opened(config, settings)
     desk = values.desk
     if not audit:
         typer.echo(redacted(sys.stdin.read(), desk.rules), nl=False)
         return
     from data.audit import audit as run
+    from data.importers.hub import local
 
-    for found in run(_texts(Path(desk.tickets), desk.columns), each, rules=desk.rules):
+    for found in run(_texts(local(Path(desk.tickets), workspace.root), desk.columns), each, rules=desk.rules):
         what = "false alarms" if found.stays else "found"
         typer.echo(f"{found.kind:<36} {found.gone:>6,} of {found.planted:,} {what} ({found.share:.1%})")
         for wrong in found.wrong:
