@@ -75,12 +75,12 @@ def _own(text: str) -> tuple[str, int]:
     while number < len(lines):
         bare = lines[number].strip()
         count = _attribution(lines, number)
-        quoted = _next(lines, number + max(count, 1)).startswith(">")
+        quoted = (count > 0 or SAID.match(bare) is not None) and _next(lines, number + max(count, 1)).startswith(">")
         if (count and not quoted) or _opens(bare) or _is_header(lines, number):
             break
         if bare.startswith(SIGNED.strip()):
             signed += len(bare.split())
-        elif not (_is_quote(bare) or count or (quoted and SAID.match(bare))):
+        elif not (quoted or _is_quote(bare)):
             kept.append(lines[number])
         number += max(count, 1)
     return collapse("\n".join(kept)), signed

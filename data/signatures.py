@@ -116,7 +116,7 @@ def without_ends(text: str) -> tuple[str, frozenset[Taken]]:
         else:
             break
         del kept[-end:]
-    left = collapse("\n".join(kept))
+    left = collapse("\n".join(kept)) if taken else text
     return (left, frozenset(taken)) if left else (text, frozenset())
 
 
