@@ -71,7 +71,7 @@ class Cast:
 async def answer(ask: Ask, cast: Cast) -> AsyncGenerator[Event]:
     """The events of one answer, ending with Done. Raises nothing that a model or the search can cause."""
     deadline = asyncio.get_running_loop().time() + cast.config.serving.total_seconds
-    redactor, ask = _private(ask)
+    redactor, ask = _private(ask, cast)
     decision, evidence = await _begin(ask, cast)
     messages = _prompt(ask, cast, evidence)
     shown = False
@@ -110,8 +110,8 @@ async def answer(ask: Ask, cast: Cast) -> AsyncGenerator[Event]:
         yield event
 
 
-def _private(ask: Ask) -> tuple[Redactor, Ask]:
-    redactor, turns = private(ask.turns)
+def _private(ask: Ask, cast: Cast) -> tuple[Redactor, Ask]:
+    redactor, turns = private(ask.turns, cast.config.desk.rules)
     return redactor, replace(ask, turns=turns)
 
 

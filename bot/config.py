@@ -6,11 +6,12 @@ import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from data.errors import ConfigError
+from data.rules import Rules, checked
 
 EngineName = Literal["auto", "vllm", "llamacpp", "remote"]
 
@@ -20,17 +21,26 @@ class Section(BaseModel):
 
 
 class Desk(Section):
-    """Whose desk it is and where its past tickets and articles lie. `columns` maps our names to a CSV's."""
+    """Whose desk it is and where its past tickets and articles lie. `columns` maps our names to a CSV's. `own`: e-mail
+    domains, addresses and telephone numbers of the desk, which are not redacted.
+    `names_model`: a spaCy model that finds more names than the built-in finder."""
 
     name: str = "Kettlewick"
     tickets: str = "data/sample/tickets.jsonl"
     articles: str = "data/sample/articles"
     about: str = "an online shop for coffee and tea gear"
     columns: dict[str, str] = {}
+    own: Annotated[tuple[str, ...], AfterValidator(checked)] = ()
+    names_model: str = ""
     first_reply_only: bool = False
     heldout: int = 50
     validation: int = 40
     limit_train: int = 0
+
+    @property
+    def rules(self) -> Rules:
+        """For redaction, at import and at serving."""
+        return Rules(self.own, self.names_model)
 
 
 class Model(Section):

@@ -10,14 +10,15 @@ import re
 from collections.abc import AsyncIterator, Sequence
 
 from data.records import Turn
-from data.redact import Redactor
+from data.redact import PLAIN, Redactor
+from data.rules import Rules
 
 OPEN = re.compile(r"\[(?:[A-Z]+(?:_\d*)?)?$")  # a text that may end within a label
 
 
-def private(turns: Sequence[Turn]) -> tuple[Redactor, tuple[Turn, ...]]:
+def private(turns: Sequence[Turn], rules: Rules = PLAIN) -> tuple[Redactor, tuple[Turn, ...]]:
     """The turns as models see them, and what turns their labels back."""
-    redactor = Redactor()
+    redactor = Redactor(rules=rules)
     for turn in turns:
         redactor.meet(turn.text)
     return redactor, tuple(turn.model_copy(update={"text": redactor(turn.text)}) for turn in turns)

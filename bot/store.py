@@ -19,7 +19,8 @@ from sqlalchemy import Connection, func, insert, select, update
 from bot.tables import aliases, audit, connect, conversations, feedback, handoffs, turns
 from data.errors import Conflict, NotFound
 from data.records import Turn
-from data.redact import redact
+from data.redact import PLAIN, redact
+from data.rules import Rules
 
 LIVE = "live"
 ABANDONED = "abandoned"
@@ -69,10 +70,11 @@ class Reply:
 
 
 class Store:
-    """deskmate.db of a workspace. `begin()` is one transaction: all of it happens, or nothing."""
+    """deskmate.db of a workspace. `begin()` is one transaction: all of it happens, or nothing. What is said is redacted
+    by the desk's `rules`, so that a model reads earlier turns as it reads the last one."""
 
-    def __init__(self, database: Path | str) -> None:
-        self._engine = connect(database)
+    def __init__(self, database: Path | str, rules: Rules = PLAIN) -> None:
+        self._engine = connect(database).execution_options(rules=rules)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -121,7 +123,7 @@ def begin_turn(
 def save_reply(connection: Connection, reply: Reply) -> None:
     connection.execute(
         insert(turns).values(
-            id=reply.id, conversation=reply.begun.conversation, role="bot", text=redact(reply.text),
+            id=reply.id, conversation=reply.begun.conversation, role="bot", text=_redacted(connection, reply.text),
             answers=reply.begun.turn, route=reply.route, reason=reply.reason, release=reply.release,
             seconds=round(reply.seconds, 3), finish=reply.finish, created=_now(),
         )
@@ -132,7 +134,7 @@ def save_feedback(connection: Connection, turn: str, value: int, comment: str = 
     """A thumb for one reply; a second one replaces the first. Raises NotFound."""
     if not connection.scalar(select(turns.c.number).where(turns.c.id == turn, turns.c.role == "bot")):
         raise NotFound(f"no reply {turn[:64]} to rate")
-    row = {"value": value, "comment": redact(comment), "created": _now()}
+    row = {"value": value, "comment": _redacted(connection, comment), "created": _now()}
     if not connection.execute(update(feedback).where(feedback.c.turn == turn).values(**row)).rowcount:
         connection.execute(insert(feedback).values(turn=turn, **row))
 
@@ -238,10 +240,14 @@ def _earlier(connection: Connection, conversation: str, before: int | None = Non
 def _add(connection: Connection, turn: str, conversation: str, role: str, text: str) -> None:
     connection.execute(
         insert(turns).values(
-            id=turn, conversation=conversation, role=role, text=redact(text), created=_now(), answers="", route="",
-            reason="", release="", seconds=0.0, finish="",
+            id=turn, conversation=conversation, role=role, text=_redacted(connection, text),
+            created=_now(), answers="", route="", reason="", release="", seconds=0.0, finish="",
         )
     )  # fmt: skip
+
+
+def _redacted(connection: Connection, text: str) -> str:
+    return redact(text, connection.get_execution_options()["rules"])
 
 
 def _now() -> datetime:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from data.redact import Redactor
+from data.redact import PLAIN, redact
+from data.rules import Rules
 
 _FIRST = """
     Ann Priya Mateusz Oluwaseun Siobhán Jürgen Noémie Wei Fatima Gareth Ingrid Tomasz Lakshmi Dmitri Chiara
@@ -64,14 +65,14 @@ class Finding:
         return self.gone / self.planted if self.planted else 0.0
 
 
-def audit(texts: Sequence[str], each: int, seed: int = 7) -> Iterator[Finding]:
+def audit(texts: Sequence[str], each: int, seed: int = 7, rules: Rules = PLAIN) -> Iterator[Finding]:
     """Plant every kind `each` times, in texts drawn at random."""
     rng = random.Random(seed)
     for kind, make in {**PERSONAL, **NEEDED}.items():
         stays, wrong, gone = kind in NEEDED, [], 0
         for _ in range(each):
             plant = make(rng)
-            found = Redactor()(_sown(rng, plant, rng.choice(texts)))
+            found = redact(_sown(rng, plant, rng.choice(texts)), rules)
             lost = not any(re.search(rf"(?<!\w){re.escape(part)}(?!\w)", found) for part in plant.parts)
             gone += lost
             if lost == stays:

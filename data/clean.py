@@ -26,13 +26,15 @@ HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _BLOCKS = "p div dl dt dd table tbody thead section article main figure figcaption details summary form"
 BLOCKS = HEADINGS | frozenset(_BLOCKS.split())
 INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
-WROTE = re.compile(r"^On\b.{0,240}\d.{0,240}\bwrote:\s*$")
-SAID = re.compile(r"^\W{0,4}\S.{0,60}\bsaid\W{0,3}$")
-FORWARDED = re.compile(
-    r"^\W*-{2,}\s*(?:Original|Forwarded) [Mm]essage\s*-{2,}|^_{20,}$|^From:\s.+@|^\*?From:\*? .*Sent: "
-)
-SENT_FROM = re.compile(r"^(?:Sent from my \w+.{0,40}|Get Outlook for \w+.{0,30})$", re.IGNORECASE)
-SIGNATURE_LINES = 15
+HISTORY, SIGNED = ">> ", ">>-- "  # begin the lines of what mail programs mark as such; see data/quoted.py
+_QUOTES = """
+    gmail_quote gmail_quote_container yahoo_quoted protonmail_quote tutanota_quote zmail_extra freshdesk_quote
+    front-blockquote moz-cite-prefix
+"""
+QUOTES = frozenset(_QUOTES.split())
+SIGNATURES = frozenset({"gmail_signature", "moz-signature", "ms-outlook-mobile-signature", "Signature"})
+ORIGINAL = "-----Original Message-----"
+HISTORY_BELOW = frozenset({"divRplyFwdMsg", "x_divRplyFwdMsg"})  # Outlook: in it a mail's header, below it the mail
 
 
 def html_to_text(source: str, *, headings: bool = False) -> str:
@@ -101,7 +103,11 @@ def _string(node: PageElement, out: list[str]) -> None:
 
 
 def _element(node: Tag, name: str, out: list[str], headings: bool) -> None:
-    if name == "pre":
+    if mark := "" if headings else _mark(node, name):
+        out.append("\n\n" + _marked(_inside(node), mark) + "\n\n")
+    elif not headings and not HISTORY_BELOW.isdisjoint(_named(node)):
+        out.append(f"\n\n{ORIGINAL}\n{_inside(node)}\n\n")
+    elif name == "pre":
         fence, code = "```" if headings else "", node.get_text().strip("\n")
         out.append("\n\n" + f"{fence}\n{code}\n{fence}".strip("\n") + "\n\n")
     elif headings and name in HEADINGS:
@@ -112,8 +118,7 @@ def _element(node: Tag, name: str, out: list[str], headings: bool) -> None:
     elif name in ("ul", "ol"):
         _list(node, name == "ol", out)
     elif name == "blockquote":
-        inner = _inside(node)
-        out.append("\n\n" + "\n".join(f"> {line}".rstrip() for line in inner.split("\n")) + "\n\n")
+        out.append("\n\n" + _marked(_inside(node), "> ") + "\n\n")
     elif name == "tr":
         cells = [" ".join(_inside(cell).split()) for cell in node.find_all(["td", "th"], recursive=False)]
         out.append("\n" + " | ".join(cells) + "\n")
@@ -123,6 +128,22 @@ def _element(node: Tag, name: str, out: list[str], headings: bool) -> None:
         out.append("\n\n")
     else:
         _walk(node, out, headings)
+
+
+def _named(node: Tag) -> set[str]:
+    return {str(node.get("id") or ""), *(node.get("class") or ())}
+
+
+def _mark(node: Tag, name: str) -> str:
+    """How the lines begin of an element that mail programs keep history or a signature in."""
+    named = _named(node)
+    if not named.isdisjoint(QUOTES) or (name == "blockquote" and node.get("type") == "cite"):
+        return HISTORY
+    return SIGNED if not named.isdisjoint(SIGNATURES) else ""
+
+
+def _marked(text: str, mark: str) -> str:
+    return "\n".join(f"{mark}{line}".rstrip() for line in text.split("\n"))
 
 
 def _inside(node: Tag) -> str:
@@ -154,43 +175,6 @@ def _link(node: Tag) -> str:
         return address
     bare = re.sub(r"^https?://(?:www\.)?|/$", "", address)
     return text if bare == re.sub(r"^https?://(?:www\.)?|/$", "", text) else f"{text} ({address})"
-
-
-def strip_quotes(text: str) -> str:
-    """Without quoted history, 'On … wrote:', signatures. A message that is nothing else is kept, unquoted."""
-    lines = text.split("\n")
-    kept: list[str] = []
-    for number, line in enumerate(lines):
-        bare = line.strip()
-        following = _next(lines, number)
-        if FORWARDED.match(bare) or (WROTE.match(_joined(lines, number)) and not following.startswith(">")):
-            break
-        if bare == "--" and len(lines) - number <= SIGNATURE_LINES:
-            break
-        if _is_quote(bare) or SENT_FROM.match(bare):
-            continue
-        if following.startswith(">") and (WROTE.match(bare) or SAID.match(bare)):
-            continue
-        kept.append(line)
-    result = collapse("\n".join(kept))
-    return result or collapse(re.sub(r"(?m)^(?:> ?)+", "", text))
-
-
-def _is_quote(line: str) -> bool:
-    """'> old text' is a quote; '> Tools > Options' is a menu path somebody wrapped."""
-    return line.startswith(">") and (line.startswith((">>", "> >")) or " > " not in line[1:])
-
-
-def _next(lines: list[str], number: int) -> str:
-    return next((line.strip() for line in lines[number + 1 :] if line.strip()), "")
-
-
-def _joined(lines: list[str], number: int) -> str:
-    """'On … wrote:' is often wrapped onto a second line."""
-    line = lines[number].strip()
-    if line.startswith("On ") and not line.endswith("wrote:") and number + 1 < len(lines):
-        return f"{line} {lines[number + 1].strip()}"
-    return line
 
 
 def collapse(text: str) -> str:

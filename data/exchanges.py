@@ -8,16 +8,19 @@ one that readers preferred.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from data.clean import collapse, html_to_text, strip_quotes
+from data.clean import collapse, html_to_text
 from data.names import CLOSING
+from data.quoted import cleaned
 from data.records import Exchange, Message, Reaction, Ticket, Turn
-from data.redact import Redactor
+from data.redact import PLAIN, Redactor
+from data.rules import Rules
 
-FEWEST_WORDS = 4
+FEWEST_WORDS, OWN_WORDS = 4, 15
 AUTOMATIC = re.compile(
     r"""\W*(?:
         (?:automatic(?:ally\ generated)?|auto)[- ]?\ ?(?:reply|response)\s*(?:[:–-]|$)
@@ -87,13 +90,16 @@ class Block:
     votes: int = 0
 
 
-def cut(ticket: Ticket, first_reply_only: bool = False) -> list[Exchange]:
+def cut(
+    ticket: Ticket, first_reply_only: bool = False, counts: Counter[str] | None = None, rules: Rules = PLAIN
+) -> list[Exchange]:
     """The exchanges of a ticket, ids '<ticket>-1', '<ticket>-2' …; none of a ticket merged into another.
 
-    Splits are given later (data.split); until then all say 'train'.
+    Splits are given later (data.split); until then all say 'train'. `counts` is told of every message that lost
+    something, by 'cleaned: quoted history', 'cleaned: signature' and so on.
     """
-    redactor = redactor_of(ticket)
-    blocks = [] if is_merged(ticket) else _blocks(ticket, redactor)
+    redactor = redactor_of(ticket, rules)
+    blocks = [] if is_merged(ticket) else _blocks(ticket, redactor, Counter() if counts is None else counts)
     subject = redactor(" ".join(html_to_text(ticket.subject).split()))
     found: list[Exchange] = []
     turns: list[Turn] = []
@@ -119,35 +125,52 @@ def is_merged(ticket: Ticket) -> bool:
     return ticket.status.lower() in MERGED or not MERGED.isdisjoint(ticket.tags)
 
 
-def redactor_of(ticket: Ticket) -> Redactor:
+def redactor_of(ticket: Ticket, rules: Rules = PLAIN) -> Redactor:
     """It has met everybody in the ticket before it sees the first word."""
-    redactor = Redactor(
-        m.author for m in ticket.messages if m.role in ("customer", "agent") and NAME.fullmatch(m.author)
-    )
+    people = (m.author for m in ticket.messages if m.role in ("customer", "agent") and NAME.fullmatch(m.author))
+    redactor = Redactor(people, rules)
     for message in ticket.messages:
         redactor.meet(message.text)
     return redactor
 
 
-def _blocks(ticket: Ticket, redactor: Redactor) -> list[Block]:
-    said = [
-        (message, text)
-        for message in ticket.messages
-        if message.visibility == "public" and message.role != "system" and not AUTOMATIC.match(message.text)
-        if (text := redactor(strip_quotes(message.text)))
-    ]
+def _blocks(ticket: Ticket, redactor: Redactor, counts: Counter[str]) -> list[Block]:
+    said: list[tuple[Message, str]] = []
+    for message in ticket.messages:
+        if message.visibility != "public" or message.role == "system":
+            continue
+        if AUTOMATIC.match(message.text):
+            counts["cleaned: automatic reply"] += 1
+            continue
+        own = cleaned(message.text)
+        counts.update(f"cleaned: {kind}" for kind in own.taken)
+        if message.role == "bot":
+            counts["cleaned: bot turn"] += 1
+        if text := redactor(own.text):
+            said.append((message, text))
     forum = ticket.channel == "forum"
-    return [_block(list(group), forum) for _, group in groupby(said, key=lambda pair: pair[0].role == "customer")]
+    rows = [list(group) for _, group in groupby(said, key=lambda pair: pair[0].role == "customer")]
+    return [_block(row, forum, counts) for row in rows]
 
 
-def _block(said: Sequence[tuple[Message, str]], forum: bool) -> Block:
+def _block(said: Sequence[tuple[Message, str]], forum: bool, counts: Counter[str]) -> Block:
     whole = "\n\n".join(text for _, text in said)
     agents = [(message, text) for message, text in said if message.role == "agent"]
     if not agents:
         return Block(customer=said[0][0].role == "customer", text=whole)
+    agents = _own(agents, counts)
     best = max(agents, key=lambda pair: (pair[0].accepted, pair[0].votes))[0]
     gold = [impersonal(text) for message, text in agents if not forum or message.author == best.author]
     return Block(False, whole, "\n\n".join(gold), best.accepted, best.votes)
+
+
+def _own(agents: list[tuple[Message, str]], counts: Counter[str]) -> list[tuple[Message, str]]:
+    """Without macros, where an agent says enough beside them: a macro alone is what the desk answers."""
+    own = [(message, text) for message, text in agents if not message.macro]
+    if len(own) == len(agents) or sum(len(text.split()) for _, text in own) < OWN_WORDS:
+        return agents
+    counts["cleaned: macro"] += len(agents) - len(own)
+    return own
 
 
 def impersonal(reply: str) -> str:

@@ -13,6 +13,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -27,12 +28,14 @@ from data.links import Linked
 from data.parquet import write_rows
 from data.reading import Read, moment, read
 from data.records import Article, Exchange, Link, Passage, Rejected
-from data.redact import anonymous
+from data.redact import PLAIN, anonymous
+from data.rules import Rules
 from data.split import divide
 from data.spool import Spool, spooled
+from data.stock import stock_sentences, without_stock
 from data.workspace import Workspace, digest, file_sha256, manifest_of, write_bytes
 
-CODE = "import-8"
+CODE = "import-9"
 QUESTION_WORDS = 80
 BATCH = 200
 BIG_BYTES = 2_000_000
@@ -40,22 +43,24 @@ BIG_BYTES = 2_000_000
 
 def import_desk(
     workspace: Workspace, source: Source, articles: Path | None, *, columns: dict[str, str],
-    first_reply_only: bool, heldout: int, validation: int, limit_train: int,
+    first_reply_only: bool, heldout: int, validation: int, limit_train: int, rules: Rules = PLAIN,
 ) -> Path:  # fmt: skip
     """Read, cut, redact, split and write; returns the finished folder (at once if it was made before)."""
+    rules.recogniser()  # missing, it is missing before anything is read
     inputs = {"tickets": _fingerprint(source.path, (part.path for part in source.parts))}
     if articles is not None:
         inputs["articles"] = _fingerprint(articles, (part.path for part in files(articles)))
     draft = workspace.draft("tickets", inputs, {
         "columns": columns, "first_reply_only": first_reply_only, "heldout": heldout,
-        "validation": validation, "limit_train": limit_train, "code": CODE,
+        "validation": validation, "limit_train": limit_train, "code": CODE, "rules": asdict(rules),
     })  # fmt: skip
     if draft.done:
         return draft.final
     try:
         found, damaged = load_articles(articles) if articles is not None else ([], [])
         with spooled(draft.path) as spool:
-            _gather(spool, source, first_reply_only)
+            _gather(spool, source, first_reply_only, rules)
+            _without_stock(spool)
             divide(spool, heldout, validation, limit_train)
             for row in damaged:
                 spool.reject(row.model_copy(update={"kind": "article"}))
@@ -75,10 +80,10 @@ def _fingerprint(path: Path, inside: Iterable[Path]) -> str:
     return digest({file.relative_to(path).as_posix(): file_sha256(file) for file in inside})
 
 
-def _gather(spool: Spool, source: Source, first_reply_only: bool) -> None:
+def _gather(spool: Spool, source: Source, first_reply_only: bool, rules: Rules) -> None:
     from tqdm import tqdm
 
-    for item in tqdm(_items(source, first_reply_only), desc="tickets", unit=" tickets", disable=None):
+    for item in tqdm(_items(source, first_reply_only, rules), desc="tickets", unit=" tickets", disable=None):
         spool.add(item)
     spool.flush()
     if not spool.number("SELECT 1 FROM exchanges LIMIT 1"):
@@ -86,8 +91,14 @@ def _gather(spool: Spool, source: Source, first_reply_only: bool) -> None:
         raise BadInput(f"{source.path}: no English ticket with a customer's question and an agent's reply{why}")
 
 
-def _items(source: Source, first_reply_only: bool) -> Iterator[Read | Rejected]:
-    work = partial(read, first_reply_only, secrets.token_bytes(16))
+def _without_stock(spool: Spool) -> None:
+    """What the desk begins and ends its replies with, whatever they say: see data/stock.py."""
+    if stock := stock_sentences(spool.replies()):
+        spool.counts["cleaned: stock sentences"] = spool.reword(partial(without_stock, stock=stock))
+
+
+def _items(source: Source, first_reply_only: bool, rules: Rules) -> Iterator[Read | Rejected]:
+    work = partial(read, first_reply_only, secrets.token_bytes(16), rules=rules)
     rows = source.rows()
     batches = iter(lambda: list(islice(rows, BATCH)), [])
     if sum(path.stat().st_size for path in {part.path for part in source.parts}) < BIG_BYTES:

@@ -1,13 +1,19 @@
 """Whose names stand in a message: where people sign, greet one another and say who they are.
 
 The built-in finder, without a model: it trusts places, not words, so that Mark is a name below "Regards," and a menu
-entry elsewhere. A name met in one of those places is then replaced wherever the conversation writes it.
+entry elsewhere. A name met in one of those places is then replaced wherever the conversation writes it. A desk may add
+a Recogniser, which finds names in passing too, and takes other things for names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+
+from data.errors import BadInput
+
+Recogniser = Callable[[str], Iterable[str]]  # the names in a text
 
 LETTERS = r"[^\W\d_]+(?:['’-][^\W\d_]+)*"
 WORD = rf"[^\W\d_]{LETTERS}"
@@ -60,6 +66,7 @@ _AMBIGUOUS = """
 """
 
 ROLES = frozenset({"customer", "support", "team", "service", "volunteer", "volunteers", "desk", "much"})
+PIECE = 50_000  # characters that a model reads at once
 NOBODY, AMBIGUOUS = frozenset(_NOBODY.split()), frozenset(_AMBIGUOUS.split())
 
 
@@ -74,6 +81,40 @@ def names(text: str) -> Iterator[tuple[str, int]]:
             shouted = len(name) > 4 and name.isupper() and text.isupper()
             if len(name) > 1 and words[0] not in NOBODY and ROLES.isdisjoint(words) and not shouted:
                 yield name, found.start(1)
+
+
+@lru_cache(maxsize=1)
+def recogniser(model: str) -> Recogniser:
+    """Who a spaCy model, by its name or directory, takes for a person; loaded once in a process, '' finds nobody.
+
+    Raises BadInput where spaCy or the model is missing.
+    """
+    if not model:
+        return lambda _: ()
+    try:
+        import spacy
+    except ImportError as error:
+        raise BadInput("desk.names_model needs spaCy: pip install 'deskmate[names]'") from error
+    try:
+        found = spacy.load(model)
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"desk.names_model: no spaCy model {model!r} here: python -m spacy download {model}, or name its directory"
+        ) from error
+
+    def people(text: str) -> Iterator[str]:
+        for start in range(0, len(text), PIECE):
+            for entity in found(text[start : start + PIECE]).ents:
+                if entity.label_ in ("PERSON", "PER") and _may_be(name := entity.text.strip()):
+                    yield name
+
+    return people
+
+
+def _may_be(name: str) -> bool:
+    words = [word.casefold() for word in name.split()]
+    letters = len(name) > 2 and not any(c.isdigit() or c in "@/_<>|:[]" for c in name)
+    return letters and not name.islower() and words[0] not in NOBODY and ROLES.isdisjoint(words)
 
 
 def everywhere(people: Iterable[str]) -> re.Pattern[str] | None:

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from data.clean import cap_words, html_to_text, strip_quotes
+from data.clean import cap_words, html_to_text
 from data.duplicates import grams, keys, number_of, same_words
 from data.exchanges import AUTOMATIC, GOOD, asks_back, cut, is_merged, redactor_of
 from data.importers import At, Row, parse, reject
 from data.language import language
 from data.links import addresses
+from data.quoted import strip_quotes
 from data.records import Exchange, Message, Rejected, Ticket
+from data.redact import PLAIN
 from data.redact import count as labels_in
+from data.rules import Rules
 
 SHOWN_WORDS = 40
 FITTING_WORDS = range(15, 161)
@@ -59,12 +62,14 @@ class Read:
     why: Rejected | None
 
 
-def read(first_reply_only: bool, key: bytes, batch: list[tuple[At, Row]]) -> list[Read | Rejected]:
-    """`key` hides who the customers are."""
-    return [_row(first_reply_only, key, at, row) for at, row in batch]
+def read(
+    first_reply_only: bool, key: bytes, batch: list[tuple[At, Row]], rules: Rules = PLAIN
+) -> list[Read | Rejected]:
+    """`key` hides who the customers are, `rules` are the desk's for redaction."""
+    return [_row(first_reply_only, key, rules, at, row) for at, row in batch]
 
 
-def _row(first_reply_only: bool, key: bytes, at: At, row: Row) -> Read | Rejected:
+def _row(first_reply_only: bool, key: bytes, rules: Rules, at: At, row: Row) -> Read | Rejected:
     ticket = parse(at, row)
     if isinstance(ticket, Rejected):
         return ticket
@@ -73,12 +78,12 @@ def _row(first_reply_only: bool, key: bytes, at: At, row: Row) -> Read | Rejecte
         "tickets": 1, "messages": len(ticket.messages), f"language: {spoken}": 1,
         "internal_notes_kept_out": sum(m.visibility == "internal" for m in ticket.messages),
     })  # fmt: skip
-    found = cut(ticket, first_reply_only) if spoken.startswith("en") else []
+    found = cut(ticket, first_reply_only, counts, rules) if spoken.startswith("en") else []
     if found:
         last = found[-1]
         texts = [last.subject, last.human_reply, *(turn.text for turn in last.turns)]
         counts["redactions"] += sum(map(labels_in, texts))
-    asked = "" if found else _asked(ticket)
+    asked = "" if found else _asked(ticket, rules)
     why = None if found else _why(at, ticket, spoken, asked)
     links = _links(ticket) if found or (asked and why and why.kind == "no_answer") else []
     forum = ticket.channel == "forum"
@@ -99,10 +104,10 @@ def _why(at: At, ticket: Ticket, spoken: str, asked: str) -> Rejected:
     return reject(at, reason).model_copy(update={"kind": kind, "record": ticket.id, "text": text})
 
 
-def _asked(ticket: Ticket) -> str:
+def _asked(ticket: Ticket, rules: Rules) -> str:
     """The customer's subject and first words, redacted, of a ticket from which nothing was cut."""
     words = next((m.text for m in ticket.messages if _asks(m) and not AUTOMATIC.match(m.text)), "")
-    redactor = redactor_of(ticket)
+    redactor = redactor_of(ticket, rules)
     return "\n".join([redactor(html_to_text(ticket.subject)), redactor(strip_quotes(words))]).strip() if words else ""
 
 
@@ -123,11 +128,18 @@ def _links(ticket: Ticket) -> list[str]:
 
 
 def cut_of(exchange: Exchange) -> Cut:
-    shingles, reply = grams(exchange.question), exchange.human_reply
+    shingles = grams(exchange.question)
+    reply, fits, telling = marks(exchange)
     return Cut(
-        exchange.id, number_of(same_words(reply)), len(reply.split()) in FITTING_WORDS, exchange.reaction in GOOD,
-        _telling(exchange), keys(shingles), shingles.tobytes(), exchange.model_dump_json(),
+        exchange.id, reply, fits, exchange.reaction in GOOD, telling, keys(shingles), shingles.tobytes(),
+        exchange.model_dump_json(),
     )  # fmt: skip
+
+
+def marks(exchange: Exchange) -> tuple[int, bool, int]:
+    """What a Cut says of the reply's words: `reply`, `fits` and `telling`."""
+    reply = exchange.human_reply
+    return number_of(same_words(reply)), len(reply.split()) in FITTING_WORDS, _telling(exchange)
 
 
 def _telling(exchange: Exchange) -> int:

@@ -25,7 +25,8 @@ class Record(BaseModel):
 
 
 class Message(Record):
-    """One message of a ticket. `text` is plain text; `accepted` and `votes` are how readers judged a reply."""
+    """One message of a ticket. `text` is plain text; `accepted` and `votes` are how readers judged a reply; `macro`: it
+    is one of the desk's saved replies, where the export tells."""
 
     id: str
     role: Role
@@ -35,6 +36,7 @@ class Message(Record):
     text: str
     accepted: bool = False
     votes: int = 0
+    macro: bool = False
 
 
 class Ticket(Record):

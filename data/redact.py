@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from data import names
+from data.rules import Rules
 
 KINDS = "EMAIL|PHONE|CARD|IBAN|LINK|PERSON"
 LABEL = re.compile(rf"\[(?:{KINDS})(?:_\d+)?\]")
@@ -48,14 +49,17 @@ PHONES = (
     ),
 )
 
+PLAIN = Rules()
+
 
 class Redactor:
     """Of one conversation: the same address, number or person has the same label throughout, others have others.
 
-    `people`: names that the export gives; more are met in the texts.
+    `people`: names that the export gives; more are met in the texts. `rules`: the desk's.
     """
 
-    def __init__(self, people: Iterable[str] = ()) -> None:
+    def __init__(self, people: Iterable[str] = (), rules: Rules = PLAIN) -> None:
+        self._rules = rules
         self._labels: dict[tuple[str, str], str] = {}
         self._originals: dict[str, str] = {}
         self._people: list[str] = []
@@ -70,7 +74,7 @@ class Redactor:
         for kind, number in NUMBERED.findall(text):
             self._taken[kind] = max(self._taken[kind], int(number))
         self._met[text] = list(names.names(text))
-        for name, _ in self._met[text]:
+        for name in (*(name for name, _ in self._met[text]), *self._rules.recogniser()(text)):
             self._meet(name)
 
     def __call__(self, text: str) -> str:
@@ -78,7 +82,7 @@ class Redactor:
         if "://" in text:
             text = URL.sub(self._link, text)
         if "@" in text:
-            text = EMAIL.sub(lambda found: self._label("EMAIL", found[0], found[0].casefold()), text)
+            text = EMAIL.sub(self._email, text)
         if DIGIT.search(text):
             text = self._ibans(text)
             text = CARD.sub(self._card, text)
@@ -121,6 +125,10 @@ class Redactor:
         text = "".join([*pieces, text[done:]])
         known = names.everywhere(self._people)
         return known.sub(lambda each: self._person(each[0]), text) if known else text
+
+    def _email(self, match: re.Match[str]) -> str:
+        own = self._rules.owns_address(match[0])
+        return match[0] if own else self._label("EMAIL", match[0], match[0].casefold())
 
     def _link(self, match: re.Match[str]) -> str:
         address = TRACKING.sub("", match[0])
@@ -166,12 +174,16 @@ class Redactor:
         digits = re.sub(r"\D", "", number)
         if not 7 <= len(digits) <= 17 or (number.startswith("0") and not 9 <= len(digits) <= 12):
             return text
+        if self._rules.owns_number(re.sub(r"\D", "", number.replace("(0)", ""))):
+            return text
         return text[: len(text) - len(number)] + self._label("PHONE", number, digits)
 
 
-def redact(text: str) -> str:
+def redact(text: str, rules: Rules = PLAIN) -> str:
     """One text on its own."""
-    return Redactor()(text)
+    redactor = Redactor(rules=rules)
+    redactor.meet(text)
+    return redactor(text)
 
 
 def anonymous(text: str) -> str:

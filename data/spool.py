@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from data.clean import cap_words
 from data.errors import DeskmateError
 from data.importers import reject
-from data.reading import SHOWN_WORDS, Read
+from data.reading import SHOWN_WORDS, Read, marks
 from data.records import SPLITS, Exchange, Rejected, Split
 
 NAME = ".spool.db"
@@ -131,6 +131,32 @@ class Spool:
         self.store.executemany("INSERT INTO texts VALUES (?, ?, ?)", self._texts)
         self._exchanges.clear()
         self._texts.clear()
+
+    def replies(self) -> Iterator[str]:
+        """Every reply once, whoever gave it how often."""
+        rows = self.store.execute(
+            "SELECT json_extract(body, '$.human_reply') FROM texts "
+            "WHERE n IN (SELECT min(n) FROM exchanges GROUP BY reply) ORDER BY n"
+        )
+        return (reply for (reply,) in rows)
+
+    def reword(self, change: Callable[[str], str]) -> int:
+        """Every reply as `change` makes it; returns how many are other than they were."""
+        changed = 0
+        for first in range(1, self._count + 1, PENDING):
+            rows = self.store.execute("SELECT body FROM texts WHERE n BETWEEN ? AND ?", (first, first + PENDING - 1))
+            for number, (body,) in enumerate(rows.fetchall(), first):
+                exchange = Exchange.model_validate_json(body)
+                if (reply := change(exchange.human_reply)) != exchange.human_reply:
+                    self._reword(number, exchange.model_copy(update={"human_reply": reply}))
+                    changed += 1
+        return changed
+
+    def _reword(self, number: int, exchange: Exchange) -> None:
+        self.store.execute("UPDATE texts SET body = ? WHERE n = ?", (exchange.model_dump_json(), number))
+        self.store.execute(
+            "UPDATE exchanges SET reply = ?, fits = ?, telling = ? WHERE n = ?", (*marks(exchange), number)
+        )
 
     def number(self, query: str, *values: object) -> int:
         """The first column of the first row, 0 where there is none."""

@@ -7,7 +7,7 @@
       students/<id>/    {manifest.json, adapter/, runs/, training.json}
       models/<id>/      {manifest.json, model.gguf, parity.json, README.md}
       reports/<id>/     {manifest.json, report.json, report.html, cases.parquet}
-      releases/<id>.json    deskmate.db    weights/    answers/ (the teacher's, one journal per teacher)    logs/
+      releases/<id>.json    deskmate.db    weights/    hub/    logs/    answers/ (the teacher's, a journal each)
 
 An id is kind-date-shorthash, the hash taken over inputs and settings: the same work has the same id. Work in
 progress sits in `.partial-<id>` beside it and is renamed when its manifest is written, last.

@@ -36,7 +36,9 @@ log = logging.getLogger("deskmate.run")
 
 
 def serve(workspace: Workspace, config: Config, *, launcher: Launcher | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. Raises Busy (port taken), NotFound (no release), EngineError (does not load)."""
+    """Serve until SIGTERM or SIGINT. Raises Busy (port taken), NotFound (no release), BadInput (no names model),
+    EngineError (does not load)."""
+    config.desk.rules.recogniser()
     with bind(config.serving.host, config.serving.port) as listening:
         _log_to_stderr()
         asyncio.run(run(workspace, config, launcher or LocalLauncher(workspace, config), listening))
@@ -74,7 +76,7 @@ async def run(workspace: Workspace, config: Config, launcher: Launcher, listenin
 
 def assemble(workspace: Workspace, config: Config, launcher: Launcher, keys: Keys) -> Deployment:
     """Everything a gateway holds, nothing started yet but the database's writer."""
-    writer = Writer(Store(workspace.root / "deskmate.db"))
+    writer = Writer(Store(workspace.root / "deskmate.db", config.desk.rules))
     telemetry = Telemetry()
     swap = Swap(workspace, config, launcher, writer, telemetry)
     teacher = None

@@ -39,7 +39,9 @@ def pull(
 def import_tickets(
     path: Annotated[
         Path | None,
-        typer.Argument(help="An export: of Zendesk, Intercom, Freshdesk, Help Scout; JSON, CSV, a zip or folder."),
+        typer.Argument(
+            help="An export: of Zendesk, Intercom, Freshdesk, Help Scout; JSON, CSV, a zip, a folder, a hub data set."
+        ),
     ] = None,
     articles: Annotated[
         Path | None, typer.Option(help="Articles: a help centre's export, Markdown, HTML; a file, a zip or folder.")
@@ -51,9 +53,12 @@ def import_tickets(
     """Read tickets and articles; clean, redact, cut into exchanges, split by time."""
     values, workspace = opened(config, settings)
     if dry_run:
+        from data.importers.hub import local
         from data.preview import preview
 
-        for line in preview(path or Path(values.desk.tickets), values.desk.columns, values.desk.first_reply_only):
+        desk = values.desk
+        export = local(path or Path(desk.tickets), workspace.root)
+        for line in preview(export, desk.columns, desk.first_reply_only, rules=desk.rules):
             typer.echo(line)
         return
     run_import(workspace, values, path, articles)
@@ -61,18 +66,19 @@ def import_tickets(
 
 def run_import(workspace: Workspace, values: Config, path: Path | None = None, articles: Path | None = None) -> Path:
     from data.importers import find
+    from data.importers.hub import local
     from data.importing import import_desk, summary
     from data.versions import review
     from data.versions import summary as changes
 
     desk = values.desk
-    tickets = path or Path(desk.tickets)
+    tickets = local(path or Path(desk.tickets), workspace.root)
     folder = articles or (Path(desk.articles) if desk.articles else None)
     source = find(tickets, desk.columns)
     typer.echo(f"{tickets}: {source.why}")
     made = import_desk(
         workspace, source, folder, columns=desk.columns, first_reply_only=desk.first_reply_only,
-        heldout=desk.heldout, validation=desk.validation, limit_train=desk.limit_train,
+        heldout=desk.heldout, validation=desk.validation, limit_train=desk.limit_train, rules=desk.rules,
     )  # fmt: skip
     for line in (*summary(made), *changes(review(workspace, made))):
         typer.echo(line)

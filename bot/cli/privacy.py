@@ -27,15 +27,17 @@ def redact(
     settings: Settings = None,
 ) -> None:
     """Redact what comes in by the pipe; with --audit, measure redaction on your own tickets."""
-    from data.redact import Redactor
+    from data.redact import redact as redacted
 
+    values, workspace = opened(config, settings)
+    desk = values.desk
     if not audit:
-        typer.echo(Redactor()(sys.stdin.read()), nl=False)
+        typer.echo(redacted(sys.stdin.read(), desk.rules), nl=False)
         return
     from data.audit import audit as run
+    from data.importers.hub import local
 
-    values, _ = opened(config, settings)
-    for found in run(_texts(Path(values.desk.tickets), values.desk.columns), each):
+    for found in run(_texts(local(Path(desk.tickets), workspace.root), desk.columns), each, rules=desk.rules):
         what = "false alarms" if found.stays else "found"
         typer.echo(f"{found.kind:<36} {found.gone:>6,} of {found.planted:,} {what} ({found.share:.1%})")
         for wrong in found.wrong:
@@ -44,8 +46,8 @@ def redact(
 
 def _texts(tickets: Path, columns: dict[str, str]) -> list[str]:
     """Messages of the desk as they come out of cleaning, their own personal data already gone."""
-    from data.clean import strip_quotes
     from data.importers import read
+    from data.quoted import strip_quotes
     from data.records import Ticket
     from data.redact import redact as plain
 

@@ -50,7 +50,9 @@ def names(value: object, field: str = "name") -> tuple[str, ...]:
     return tuple(str(each) for each in plain if each)
 
 
-def message(row: Row, role: Role, body: str, *, internal: bool = False, author: str = "") -> Message | None:
+def message(
+    row: Row, role: Role, body: str, *, internal: bool = False, author: str = "", macro: bool = False
+) -> Message | None:
     """None for an empty body. `row` gives the id and the date under any of their usual names."""
     plain = html_to_text(body)
     if not plain:
@@ -58,6 +60,7 @@ def message(row: Row, role: Role, body: str, *, internal: bool = False, author: 
     return Message(
         id=text(row, "id"), role=role, visibility="internal" if internal else "public", author=author,
         created=instant(row.get("created_at", row.get("createdAt"))), text=plain,
+        macro=macro,
     )  # fmt: skip
 
 

@@ -45,4 +45,7 @@ def _said(thread: Row) -> Message | None:
     kind, author = text(thread, "type").lower(), inner(thread, "createdBy") or inner(thread, "created_by")
     role: Role = "system" if kind == "lineitem" else "customer" if text(author, "type") == "customer" else "agent"
     public = kind in CUSTOMER | AGENT | {"lineitem"} and text(thread, "state") not in UNSENT
-    return message(thread, role, text(thread, "body", "text"), internal=not public, author=text(author, "id"))
+    return message(
+        thread, role, text(thread, "body", "text"), internal=not public, author=text(author, "id"),
+        macro=role == "agent" and text(thread, "savedReplyId", "saved_reply_id") not in ("", "0"),
+    )  # fmt: skip

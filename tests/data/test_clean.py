@@ -2,7 +2,8 @@
 
 import pytest
 
-from data.clean import _parsed, _simple, cap_words, collapse, html_to_text, strip_quotes
+from data.clean import _parsed, _simple, cap_words, collapse, html_to_text
+from data.quoted import strip_quotes
 
 
 def test_lists_code_links_and_entities_survive() -> None:

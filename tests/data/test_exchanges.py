@@ -1,5 +1,6 @@
 """Traps of a help desk's conversations."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -132,6 +133,36 @@ def test_automatic_replies_are_no_turns(auto: str) -> None:
     (exchange,) = cut(talk)
     assert exchange.human_reply == REPLY
     assert exchange.reaction == "none"
+
+
+def test_what_was_taken_out_of_which_message_is_counted_once_each() -> None:
+    counts: Counter[str] = Counter(messages=9)
+    talk = ticket(
+        said("customer", "It hums.\n\nBest regards,\nAnn Lee\n\nOn 3 Jan 2025 Mara wrote:\n> Old\n> words"),
+        said("system", "Assigned to Mara.\n\nBest regards,\nAnn"),
+        said("agent", "A note.\n\nSent from my iPhone", visibility="internal"),
+        said("bot", "Have you tried our help pages already?"),
+        said("agent", "This is an automated message, do not reply"),
+        said("agent", f"{REPLY}\n\nSent from my iPhone\n\nNeed help? Visit our Help Centre"),
+        said("agent", "And then put it back in again."),
+    )
+    (exchange,) = cut(talk, counts=counts)
+    assert exchange.human_reply == f"{REPLY}\n\nAnd then put it back in again."
+    assert counts == {
+        "messages": 9, "cleaned: quoted history": 1, "cleaned: signature": 2, "cleaned: bot turn": 1,
+        "cleaned: automatic reply": 1, "cleaned: boilerplate": 1,
+    }  # fmt: skip
+
+
+def test_a_macro_beside_an_agents_own_words_is_not_gold_and_alone_it_is() -> None:
+    macro = said("agent", "Thank you for writing, somebody will read it soon.", macro=True)
+    own = said("agent", f"{REPLY} Then brush it, put it back, turn it to the left and wait for a minute.")
+    counts: Counter[str] = Counter()
+    (exchange,) = cut(ticket(said("customer", "It hums."), macro, own), counts=counts)
+    assert (exchange.human_reply, counts["cleaned: macro"]) == (own.text, 1)
+    short = said("agent", "Hope that helps you.")
+    (exchange,) = cut(ticket(said("customer", "It hums."), macro, short), counts=(counts := Counter()))
+    assert (exchange.human_reply, counts["cleaned: macro"]) == (f"{macro.text}\n\n{short.text}", 0)
 
 
 def test_talking_about_auto_replies_is_a_turn() -> None:

@@ -115,6 +115,17 @@ def test_tickets_and_what_was_said_in_separate_files(tmp_path: Path, make: Make,
     assert bad == [("b_said.jsonl", len(said) + 1), ("b_said.jsonl", len(said) + 2)]
 
 
+def test_only_what_an_export_calls_a_saved_reply_is_a_macro(tmp_path: Path) -> None:
+    for name, make in ALL.items():
+        (ticket,) = _read(tmp_path / "x.json", [make(1)])
+        macros = [m.text for m in ticket.messages if m.macro]
+        assert macros == ([REPLIED] if name == "Help Scout" else [])
+    row = helpscout(1)
+    for thread in row["_embedded"]["threads"]:
+        thread |= {"savedReplyId": None, "saved_reply_id": 0}
+    assert not any(m.macro for m in _read(tmp_path / "y.json", [row])[0].messages)
+
+
 def _read(path: Path, rows: list[Row]) -> list[Ticket]:
     path.write_text(json.dumps(rows))
     return tickets(path)

@@ -13,6 +13,8 @@ from data.importers import find
 from data.importing import import_desk, summary
 from data.parquet import read_rows
 from data.records import Article, Exchange, Passage, Rejected
+from data.redact import PLAIN
+from data.rules import Rules
 from data.spool import SCHEMA
 from data.workspace import Workspace, manifest_of
 from tests.data.exports import zendesk
@@ -29,7 +31,7 @@ def row(n: int, **changes: object) -> dict[str, object]:
         "messages": [
             {"role": "customer", "text": f"Thing {n} is broken, mail ann{n}@example.com " + f"q{n} " * n},
             {"role": "agent", "visibility": "internal", "text": f"SECRET note {n}"},
-            {"role": "agent", "text": f"Please turn thing {n} off and on again."},
+            {"role": "agent", "text": f"Please turn thing {n} off and on again.\n\nBest regards,\nMara\nThing Support"},
         ],
         **changes,
     }
@@ -60,7 +62,7 @@ def asked(n: int) -> dict[str, object]:
     return made
 
 
-def run(desk: Path, **changes: int) -> Path:
+def run(desk: Path, *, rules: Rules = PLAIN, **changes: int) -> Path:
     sizes = {"heldout": 3, "validation": 2, "limit_train": 0, **changes}
     return import_desk(
         Workspace(desk / "ws"),
@@ -68,6 +70,7 @@ def run(desk: Path, **changes: int) -> Path:
         desk / "kb",
         columns={},
         first_reply_only=False,
+        rules=rules,
         **sizes,
     )
 
@@ -116,6 +119,7 @@ def test_counts_and_summary(desk: Path) -> None:
         "language: de": 1,
         "language: en": 14,
         "customers": 0,
+        "cleaned: signature": 13,
     }
     assert {name: counts[name] for name in expected} == expected
     assert counts["redactions"] == 13
@@ -125,6 +129,45 @@ def test_counts_and_summary(desk: Path) -> None:
     assert counts["tickets"] == counts["exchanges"] + tickets, "one exchange of each of the others"
     parts = sum(counts[split] for split in ("train", "validation", "heldout"))
     assert counts["exchanges"] == parts + counts["near_duplicates"] + counts["same_customer"] + counts["beyond_limit"]
+
+
+def test_stock_sentences_are_neither_taught_nor_evidence(desk: Path) -> None:
+    bye = "Please let us know if you have any other questions."
+    rows = [row(n) for n in range(30)]
+    for n, each in enumerate(rows):
+        each["messages"] = [
+            {"role": "customer", "text": f"Thing {n} is broken " + f"q{n} " * (n + 9)},
+            {"role": "agent", "text": f"Thank you for contacting us! Please turn thing {n} off and on. {bye}"},
+            {"role": "customer", "text": f"And then {n}?"},
+            {"role": "agent", "text": bye},
+        ]
+    (desk / "tickets.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    made = run(desk)
+    exchanges = read_rows(made / "exchanges.parquet", Exchange)
+    first = [each for each in exchanges if each.id.endswith("-1")]
+    assert len(first) > 20
+    assert all(each.human_reply == f"Please turn thing {int(each.ticket_id[1:])} off and on." for each in first)
+    assert {each.human_reply for each in exchanges if each.id.endswith("-2")} <= {bye}
+    past = [p.text for p in read_rows(made / "passages.parquet", Passage) if p.kind == "ticket" and p.id.endswith("-1")]
+    assert past and all(text.endswith("off and on.") for text in past)
+    assert manifest_of(made).counts["cleaned: stock sentences"] == 30
+
+
+def test_the_desks_own_address_is_imported_as_it_is(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row(n) for n in range(12)]
+    for each in rows:
+        each["messages"][2]["text"] += " Write to help@thing.example or +44 20 7946 0000."  # type: ignore[index]
+    (desk / "tickets.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    plain, own = run(desk), Rules(("thing.example", "+44 20 7946 0000"))
+    for size in (2_000_000, 0):  # in this process, in others
+        monkeypatch.setattr("data.importing.BIG_BYTES", size)
+        made = run(desk, rules=own)
+        assert made != plain, "other rules make another import"
+        for each in read_rows(made / "exchanges.parquet", Exchange):
+            assert "Write to help@thing.example or +44 20 7946 0000." in each.human_reply
+            assert "[EMAIL_1]" in each.turns[0].text
+        monkeypatch.setattr("data.importing.CODE", "other")
+    assert "help@" not in (plain / "exchanges.parquet").read_bytes().decode("latin-1")
 
 
 def test_the_same_work_is_done_once(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:

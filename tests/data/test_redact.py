@@ -6,6 +6,7 @@ import pytest
 
 from data.exchanges import impersonal
 from data.redact import Redactor, anonymous, count, redact
+from data.rules import Rules, checked
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,39 @@ def test_people_of_a_conversation_are_kept_apart_and_only_it_can_turn_them_back(
         == "Dear Ann Lee, see ann@example.com and [PHONE_1]."
     )
     assert [redactor(text) for text in found] == found
+
+
+OWN = Rules(("kettlewick.example", "@shop.example", "desk@mail.example", "+44 20 7946 0000"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "write to Help@kettlewick.example or help@uk.kettlewick.example",
+        "mailto:sales@shop.example",
+        "desk@mail.example",
+        "call +44 20 7946 0000, 020 7946 0000, (020) 7946 0000 or 0044 20 7946 0000",
+        "Tel: 020 79460000 or +44 (0)20 7946 0000",
+    ],
+)
+def test_what_is_the_desks_own_stays(text: str) -> None:
+    assert Redactor(rules=OWN)(text) == text
+    assert Redactor()(text) != text
+
+
+@pytest.mark.parametrize(
+    "text", ["ann@mail.example", "ann@notkettlewick.example", "kettlewick.example@example.com", "020 7946 0001",
+             "+49 20 7946 0000"],
+)  # fmt: skip
+def test_what_only_resembles_the_desks_own_goes(text: str) -> None:
+    assert Redactor(rules=OWN)(text) == Redactor()(text) != text
+
+
+@pytest.mark.parametrize("own", ["Acme", "mail.", "a@b", "12345", "ann@", "acme.example and more"])
+def test_what_nobody_can_own_is_refused(own: str) -> None:
+    with pytest.raises(ValueError, match="no e-mail domain, address or telephone number"):
+        checked((own,))
+    assert checked(OWN.own) == OWN.own
 
 
 def test_labels_shown_elsewhere_have_no_number() -> None:

@@ -169,7 +169,6 @@ def test_the_command_writes_beside_the_imports(tmp_path: Path, capsys: pytest.Ca
     assert {path: path.read_bytes() for path in made.iterdir()} == before
     page.with_name(f"{made.name}-retrieval.json").write_text(MEASURED.model_dump_json())
     workspace = Workspace(tmp_path)
-    assert measured_retrieval(workspace, made) == MEASURED
     assert "128 of 412" in run_inspect(workspace, configure(None, [])).read_text()
 
 

@@ -232,3 +232,19 @@ def test_models_see_labels_and_the_customer_reads_their_own_words(desk: Desk, la
     assert content(reply) == "Dear Ann Lee , we wrote to [EMAIL _1] ann.lee@example.com [EMAIL_2] [x]."
     stored = desk.state.workspace.root.joinpath("deskmate.db").read_bytes()
     assert b"ann.lee" not in stored
+
+
+def test_the_desks_own_address_is_no_label_for_anybody(tmp_path: Path, launcher: ScriptedLauncher) -> None:
+    make_release(Workspace(tmp_path), "one")
+    values = config()
+    own = values.model_copy(update={"desk": values.desk.model_copy(update={"own": ("kettlewick.example",)})})
+    launcher.servers["one"].reply = lambda _: Script("Write to help@kettlewick.example, not to ann@example.com.")
+    with running(tmp_path, launcher, own) as desk:
+        first = desk.chat("I wrote to help@kettlewick.example from ann@example.com.")
+        desk.chat("And then?", conversation=first[0][1]["conversation"])
+        sent = str(launcher.servers["one"].requests[-1])
+        assert sent.count("help@kettlewick.example") == 2 and "ann@" not in sent
+        assert [row["text"] for row in desk.rows("turns")][:2] == [
+            "I wrote to help@kettlewick.example from [EMAIL_1].",
+            "Write to help@kettlewick.example, not to [EMAIL_1].",
+        ]
