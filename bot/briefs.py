@@ -37,7 +37,8 @@ def gather_briefs(
             older_O = np.flatnonzero((opened_P[ticket_T] < opened_P[row]) & (owner_P[ticket_T] != owner_P[row]))
             near_O = nearness(cosines_T[older_O], counts_P[ticket_T[older_O]])
             past = [row, *ticket_T[older_O[best(near_O, tickets - 1)]]]
-            known = ranking.best_pieces(vectors_PD[row], counts_P, articles, np.nextafter(opened_P[row], np.inf))
+            near_C = ranking.pieces(vectors_PD[row], counts_P, np.nextafter(opened_P[row], np.inf))
+            known = ranking.piece_C[best(near_C, articles)]
             briefs_BN[number, : len(past)] = past
             briefs_BN[number, tickets : tickets + len(known)] = known
     return np.concatenate([briefs_BN, _of_articles(ranking, tickets, articles)])

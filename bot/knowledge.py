@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bot.config import Retrieval
 
 ASKED_WORDS = 16
-CODE = "knowledge-2"
+CODE = "knowledge-3"
 SMALL_TALK = (
     "Hello", "Good morning", "Is anyone there?", "Thanks, that worked", "Thank you very much", "Goodbye", "OK",
     "Who are you?", "Are you a robot?",

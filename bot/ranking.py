@@ -88,13 +88,19 @@ class Ranking:
         return np.zeros(len(self.vectors_PD), np.float32) if self.words is None else self.words.counts(text)
 
     def articles(self, vector: Vectors, counts_P: Floats, before: float = np.inf) -> Floats:
-        """How near each article is, by what was linked until `before` (epoch seconds): [A]."""
+        """How near each article's nearest piece is: [A]."""
         if not len(self.first_A):
             return np.zeros(0, np.float32)
-        cosines_C = self.vectors_PD[self.piece_C] @ vector
-        meaning_A = np.maximum.reduceat(cosines_C, self.first_A)
-        words_A = np.maximum.reduceat(scaled(counts_P[self.piece_C]), self.first_A)
-        made: Floats = (COSINE * meaning_A + COUNT * words_A + self._linked(vector, before)).astype(np.float32)
+        near_A: Floats = np.maximum.reduceat(self.pieces(vector, counts_P, before), self.first_A)
+        return near_A
+
+    def pieces(self, vector: Vectors, counts_P: Floats, before: float = np.inf) -> Floats:
+        """How near each piece is, its article's links until `before` (epoch seconds) included: [C]."""
+        if not len(self.first_A):
+            return np.zeros(0, np.float32)
+        near_C = COSINE * (self.vectors_PD[self.piece_C] @ vector) + COUNT * scaled(counts_P[self.piece_C])
+        sizes_A = np.diff(self.first_A, append=len(self.piece_C))
+        made: Floats = near_C + np.repeat(self._linked(vector, before), sizes_A)
         return made
 
     def _linked(self, vector: Vectors, before: float) -> Floats:
@@ -107,14 +113,6 @@ class Ranking:
         often_A = self.links.linked_LA[known_L].sum(axis=0)
         made: Floats = (np.log(share_A + FLOOR) + POPULAR * np.log1p(often_A)).astype(np.float32)
         return made
-
-    def best_pieces(self, vector: Vectors, counts_P: Floats, articles: int, before: float = np.inf) -> list[int]:
-        """Places of the nearest piece of each of the nearest articles, best first."""
-        near_C = nearness(self.vectors_PD[self.piece_C] @ vector, counts_P[self.piece_C])
-        ends_A = np.append(self.first_A[1:], len(self.piece_C))
-        best_A = np.argsort(-self.articles(vector, counts_P, before), kind="stable")[:articles]
-        starts = [(int(self.first_A[a]), int(ends_A[a])) for a in best_A]
-        return [int(self.piece_C[start + int(near_C[start:end].argmax())]) for start, end in starts]
 
 
 def nearness(cosines: Floats, counts: Floats) -> Floats:
