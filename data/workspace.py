@@ -131,6 +131,8 @@ class Workspace:
             done = (found / "manifest.json").is_file()
             if done and found != final:
                 found.replace(final)
+            if done:
+                (final / "manifest.json").touch()  # asked for last, it is what the next command goes on from
             return Draft(final.name, kind, final if done else found, final, inputs, settings, done)
         name = f"{kind}-{datetime.now(UTC):%Y%m%d}-{short}"
         path = folder / f".partial-{name}"
@@ -138,7 +140,7 @@ class Workspace:
         return Draft(name, kind, path, folder / name, inputs, settings, False)
 
     def latest(self, kind: str) -> Path:
-        """The newest finished artefact of a kind. Raises NotFound with the command that makes one."""
+        """The finished artefact of a kind that was made or asked for last. Raises NotFound with what makes one."""
         finished = self.finished(kind)
         if not finished:
             command = COMMANDS[kind]

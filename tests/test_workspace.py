@@ -91,6 +91,16 @@ def test_a_draft_is_invisible_until_finished(tmp_path: Path) -> None:
     assert not draft.path.exists()
 
 
+def test_what_was_asked_for_last_is_what_the_next_command_goes_on_from(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    old, new = (workspace.draft("tickets", {"tickets": name}, {}).finish({}) for name in ("old", "new"))
+    for age, made in enumerate((new, old)):
+        os.utime(made / "manifest.json", (1_000 - age, 1_000 - age))
+    assert workspace.latest("tickets") == new
+    assert workspace.draft("tickets", {"tickets": "old"}, {}).done
+    assert workspace.latest("tickets") == old
+
+
 def test_same_work_same_id_and_half_done_work_goes_on(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     half = workspace.draft("corpus", {"a": "1"}, {"n": 1})
