@@ -83,9 +83,9 @@ def asked(
     for place in np.flatnonzero(opened_P)[-ROWS:]:
         scores_B = matched_BD @ vectors_PD[place]
         scores_B[owner_P[anchor_B] == owner_P[place]] = -2.0
-        best = int(scores_B.argmax()) if len(scores_B) else -1
-        if best >= 0 and scores_B[best] > -2.0:
-            found.append((best, float(vectors_PD[anchor_B[best]] @ vectors_PD[place])))
+        nearest = int(scores_B.argmax()) if len(scores_B) else -1
+        if nearest >= 0 and scores_B[nearest] > -2.0:
+            found.append((nearest, float(vectors_PD[anchor_B[nearest]] @ vectors_PD[place])))
     return np.array(found, np.float32).reshape(-1, 2)
 
 

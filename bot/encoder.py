@@ -154,6 +154,8 @@ def plain(path: str) -> Encode:
     model = _model(path)
 
     def encode(texts: Sequence[str], *, progress: bool = False) -> Vectors:
+        if not texts:
+            return np.zeros((0, model.get_embedding_dimension()), np.float32)
         made: Vectors = model.encode(
             [_short(text) for text in texts], normalize_embeddings=True, show_progress_bar=progress
         )

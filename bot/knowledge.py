@@ -29,7 +29,7 @@ from bot.vectors import Store, once
 from bot.weights import resolve
 from data.parquet import read_rows
 from data.records import ANSWER, Exchange, Link, Passage, Standing
-from data.workspace import Workspace, digest
+from data.workspace import Workspace, digest, file_sha256
 
 if TYPE_CHECKING:
     from bot.config import Retrieval
@@ -159,7 +159,8 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     encoder = load_encoder(resolve(settings.model, workspace, "embeddings"), folder / "encoders")
     store = Store(folder, settings.model, encoder)
     texts = [searchable(passage) for passage in passages]
-    name = digest([settings.model, texts, CODE])
+    held = [tickets / "passages.parquet", tickets / "links.parquet"]
+    name = digest([settings.model, CODE, [file_sha256(path) for path in held if path.is_file()]])
     ranking = _ranking(store, name, tickets, passages, texts)
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in passages])
     owner_P = np.unique([ticket_of(passage) for passage in passages], return_inverse=True)[1]

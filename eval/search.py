@@ -62,8 +62,8 @@ def _linked(known: Knowledge, links: Sequence[Link]) -> tuple[Linked | None, tup
     if len(later) < FEWEST:
         return None, ()
     cut = later[0].created.timestamp()
-    names = known.articles
-    wanted = [{names.index(article) for article in link.articles if article in names} for link in later]
+    number = {article: place for place, article in enumerate(known.articles)}
+    wanted = [{number[article] for article in link.articles if article in number} for link in later]
     ranking, vectors_ED = known.ranking, known.encoder([link.question for link in later])
     often_A = ranking.links.linked_LA[ranking.links.opened_L < cut].sum(axis=0).astype(np.float32)
     counts = [ranking.counts(link.question) for link in later]
@@ -75,14 +75,9 @@ def _linked(known: Knowledge, links: Sequence[Link]) -> tuple[Linked | None, tup
     rows = tuple(
         At(name=name, at={str(k): _recall(scores, wanted, k) for k in PLACES}) for name, scores in ways.items()
     )
-    titles = known.article_titles
-    return Linked(questions=len(later), rows=rows), tuple(
-        _example(link.question, scores, sought, titles)
-        for link, scores, sought in list(zip(later, ways[US], wanted, strict=True))[:: max(1, len(later) // SHOWN)][
-            :SHOWN
-        ]
-        if sought
-    )
+    asked = [each for each in zip(later, ways[US], wanted, strict=True) if each[2]]
+    examples = (_example(known, *each) for each in asked[:: max(1, len(asked) // SHOWN)][:SHOWN])
+    return Linked(questions=len(later), rows=rows), tuple(examples)
 
 
 def _first(scores: Floats, count: int) -> list[int]:
@@ -96,11 +91,12 @@ def _recall(scores: Sequence[Floats], wanted: Sequence[set[int]], k: int) -> flo
     )
 
 
-def _example(question: str, scores: Floats, sought: set[int], titles: Sequence[str]) -> Search:
+def _example(known: Knowledge, link: Link, scores: Floats, sought: set[int]) -> Search:
+    titles = known.article_titles
     order = _first(scores, len(scores))
     rank = min(order.index(article) for article in sought) + 1
     found = tuple(titles[article] for article in order[:OF])
-    return Search(question=question, found=found, wanted=titles[order[rank - 1]], rank=rank)
+    return Search(question=link.question, found=found, wanted=titles[order[rank - 1]], rank=rank)
 
 
 def _overlap(known: Knowledge, past: Sequence[int]) -> Overlap | None:

@@ -6,7 +6,6 @@ takes beside the model run in torch, then asks the newest fifth of the questions
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from bot.weights import resolve
 from data.workspace import Workspace
 from eval.retrieval import Retrieval
 from eval.search import measure
-from tests.bench.thunderbird import configuration
+from tests.bench.thunderbird import asked
 
 TEXTS, SAMPLE = 18_000, 1_200
 CHATTED = "How do I stop it from asking me for my password every time?"
@@ -56,16 +55,20 @@ def one_core(known: Knowledge, questions: Sequence[str]) -> list[str]:
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     try:
-        told = []
-        for name, asked in (("as written to the desk", questions), ("of 13 words", [CHATTED] * len(questions))):
-            vectors = known.encoder(asked)
-            embedded = seconds(lambda asked=asked: [known.encoder([text]) for text in asked])
-            ranked = seconds(lambda a=asked, v=vectors: [rank(known, *each) for each in zip(a, v, strict=True)])
-            told.append(f"on one core, a question {name}: embedded in {embedded / len(asked) * 1000:.1f} ms, "
-                        f"past tickets and articles ranked in {ranked / len(asked) * 1000:.1f} ms")  # fmt: skip
-        return told
+        chatted = [CHATTED] * len(questions)
+        return [timed(known, "as written to the desk", questions), timed(known, "of 13 words", chatted)]
     finally:
         os.sched_setaffinity(0, cores)
+
+
+def timed(known: Knowledge, name: str, questions: Sequence[str]) -> str:
+    vectors = known.encoder(questions)
+    embedded = seconds(lambda: [known.encoder([text]) for text in questions]) / len(questions) * 1000
+    ranked = seconds(lambda: [rank(known, *each) for each in zip(questions, vectors, strict=True)]) / len(questions)
+    return (
+        f"on one core, a question {name}: embedded in {embedded:.1f} ms, past tickets and articles ranked in "
+        f"{ranked * 1000:.1f} ms"
+    )
 
 
 def rank(known: Knowledge, text: str, vector: Vectors) -> None:
@@ -75,11 +78,7 @@ def rank(known: Knowledge, text: str, vector: Vectors) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("--set", action="append", default=[], dest="overrides")
-    options = parser.parse_args()
-    config = configuration(options.corpus, options.overrides)
+    config = asked(__doc__)
     workspace = Workspace(config.workspace)
     tickets = run_import(workspace, config)
     known = load(workspace, tickets, config.retrieval)

@@ -40,12 +40,17 @@ def configuration(corpus: Path, overrides: list[str]) -> Config:
     return load(None, [*fixed, *overrides])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def asked(what: str | None) -> Config:
+    """The configuration that the command line asks for."""
+    parser = argparse.ArgumentParser(description=what)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     options = parser.parse_args()
-    config = configuration(options.corpus, options.overrides)
+    return configuration(options.corpus, options.overrides)
+
+
+def main() -> None:
+    config = asked(__doc__)
     workspace = Workspace(config.workspace)
     pull(workspace, STARTER)
     for step in (loop.run_import, loop.run_teach, loop.run_train, loop.run_optimise):

@@ -59,7 +59,7 @@ def test_what_cannot_be_turned_is_used_as_it_is(model: str, tmp_path: Path, monk
 
     monkeypatch.setattr(encoder, "_export", fails)
     encode = load_encoder(model, tmp_path)
-    assert encode(QUESTIONS[:2]).shape == (2, 384)
+    assert encode(QUESTIONS[:2]).shape == (2, 384) and encode([]).shape == (0, 384)
     assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["as-is"]
 
 
