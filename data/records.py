@@ -15,6 +15,7 @@ Split = Literal["train", "validation", "heldout"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "heldout")
 Reaction = Literal["accepted", "helpful", "thanked", "came_back", "complained", "none"]
 Source = Literal["teacher", "hindsight", "human", "extract", "student", "base", "notes"]
+Kind = Literal["answer", "clarify", "defer"]
 Route = Literal["student", "teacher", "human"]
 Standing = Literal["known", "far", "small_talk"]  # of a question: whether what the desk knows is near enough to it
 ANSWER = "\nAgent: "  # between question and reply in the text of a past ticket

@@ -12,20 +12,22 @@ from typing import Any
 
 from bot.prompt import TEMPLATE, clean
 from data.errors import BadInput
-from data.records import Record
+from data.records import Kind, Record
 
 IGNORE = -100
 END = "<|im_end|>"
 
 
 class TrainingRow(Record):
-    """One line of a corpus: the messages both models see, and the answer chosen for them."""
+    """One line of a corpus: the messages both models see, and an answer chosen for them. Rows of one exchange share its
+    messages. `sample_id` finds the soft labels; `kind`: whether it answers, asks back or hands over."""
 
     sample_id: str
     exchange_id: str
     messages: tuple[dict[str, str], ...]
     answer: str
     weight: float = 1.0
+    kind: Kind = "answer"
 
 
 @dataclass(frozen=True, slots=True)
