@@ -34,7 +34,7 @@ WORDS = [
 ]
 
 
-def save_model(folder: Path, spread: float = 0.3, template: str = TEMPLATE) -> Path:
+def save_model(folder: Path, spread: float = 0.3, template: str = TEMPLATE, words: tuple[str, ...] = ()) -> Path:
     import torch
     from tokenizers import Tokenizer, decoders, pre_tokenizers
     from tokenizers.models import BPE
@@ -43,7 +43,7 @@ def save_model(folder: Path, spread: float = 0.3, template: str = TEMPLATE) -> P
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     merged = ["he", "the", "in"]
-    vocabulary = {text: number for number, text in enumerate([*special, *letters, *merged])}
+    vocabulary = {text: number for number, text in enumerate([*special, *letters, *merged, *words])}
     backend = Tokenizer(BPE(vocabulary, [("h", "e"), ("t", "he"), ("i", "n")]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
