@@ -63,14 +63,14 @@ def completion_loss(
     `elements` bounds a chunk's scores (0: what suits the device).
     """
     rows = max(1, (elements or ELEMENTS.get(hidden_NH.device.type, 1 << 24)) // head.out_features)
-    learned = (hidden_NH, head.weight, head.bias)
+    learned: tuple[Any, ...] = (hidden_NH, head.weight, head.bias)
     if not torch.is_grad_enabled():
         learned = tuple(None if each is None else each.detach() for each in learned)
     total, sums = _Fused.apply(*learned, targets_N, weights_N, soft, alpha, rows)
     return Losses(total, sums[0], sums[1], sums[2:])
 
 
-class _Fused(torch.autograd.Function):
+class _Fused(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(
         ctx: Any, hidden_NH: Any, weight_VH: Any, bias_V: Any, targets_N: Any, weights_N: Any,
@@ -103,7 +103,7 @@ class _Fused(torch.autograd.Function):
         return total, sums
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad: Any, _: Any) -> Any:
         hidden, weight, bias = [None if each is None else each * grad.to(each.dtype) for each in ctx.saved_tensors]
         return hidden, weight, bias, None, None, None, None, None
