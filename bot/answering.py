@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from tqdm import tqdm
 
@@ -22,8 +23,8 @@ from data.workspace import digest
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One answer to be made. `seed` and `temperature` are sent to the engine; `evidence` are passage ids; `opening` as
-    in Engine.stream."""
+    """One answer to be made. `seed`, `temperature` and `top_p` are sent to the engine; `evidence` are passage ids;
+    `opening` as in Engine.stream."""
 
     exchange_id: str
     source: Source
@@ -33,6 +34,7 @@ class Job:
     temperature: float = 0.0
     seed: int = 0
     opening: str = ""
+    top_p: float | None = None
 
     def sample_id(self, model: str) -> str:
         """Hash of everything that decides the answer: exchange, prompt, sampling and model."""
@@ -42,6 +44,7 @@ class Job:
             self.messages,
             self.max_tokens,
             self.temperature,
+            self.top_p,
             self.seed,
             model,
             self.opening,
@@ -66,20 +69,22 @@ async def answer_all(
     asks: Sequence[Ask], *, parallel: int, sink: Callable[[Answer], None], label: str,
     done: Iterable[str] = (), hold: int = FIRST_TOKENS,
 ) -> None:  # fmt: skip
-    """Answer, in their order, all whose sample id is not in `done`; `sink` gets each answer once, in the order they
-    finish. `hold`: how many first tokens an answer's confidence is taken from.
+    """Answer, in their order, all whose sample id is not in `done`; those of one exchange never at once, so that an
+    engine reads their prompt once. `sink` gets each answer once, in the order they finish. `hold`: how many first
+    tokens an answer's confidence is taken from.
 
     Raises EngineError when an engine fails; what the sink has stored by then stays.
     """
     known = set(done)
     waiting = [ask for ask in asks if ask.sample_id not in known]
-    queue = iter(waiting)
+    groups = [list(asks) for _, asks in groupby(waiting, key=lambda ask: ask.job.exchange_id)]
+    queue = iter(groups)
     with tqdm(total=len(asks), initial=len(asks) - len(waiting), desc=label, unit="reply", disable=None) as bar:
         tokens = 0
 
         async def worker() -> None:
             nonlocal tokens
-            for ask in queue:
+            for ask in (ask for group in queue for ask in group):
                 answer = await _answer(ask, hold)
                 sink(answer)
                 tokens += answer.completion_tokens
@@ -88,7 +93,7 @@ async def answer_all(
 
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(max(1, min(parallel, len(waiting)))):
+                for _ in range(max(1, min(parallel, len(groups)))):
                     group.create_task(worker())
         except* DeskmateError as failed:
             raise failed.exceptions[0] from None
@@ -97,8 +102,9 @@ async def answer_all(
 async def _answer(ask: Ask, hold: int) -> Answer:
     job = ask.job
     made = await ask.engine.complete(
-        job.messages, max_tokens=job.max_tokens, temperature=job.temperature, seed=job.seed, opening=job.opening
-    )
+        job.messages, max_tokens=job.max_tokens, temperature=job.temperature, seed=job.seed, opening=job.opening,
+        top_p=job.top_p,
+    )  # fmt: skip
     mean = sum(made.logprobs) / len(made.logprobs) if made.logprobs else None
     return Answer(
         sample_id=ask.sample_id, exchange_id=job.exchange_id, source=job.source, text=made.text.strip(),

@@ -70,11 +70,13 @@ class Retrieval(Section):
 
 class Teaching(Section):
     limit: int = Field(10, ge=0, description="train exchanges the teacher answers; 0 is all")
+    samples: int = Field(1, ge=1, le=64, description="answers asked for each of them; 4 to 8 with temperature 0.7 to 1")
     hindsight: bool = True
     human: bool = Field(True, description="our agents' own replies are candidates")
     extract: bool = Field(True, description="sentences of the evidence, chosen by our agents' replies, are candidates")
     max_tokens: int = 180
-    temperature: float = 0.3
+    temperature: float = Field(0.3, ge=0)
+    top_p: float = Field(0.95, gt=0, le=1)
     min_support: float = Field(0.6, ge=0, le=1, description="share of an answer's content words seen in its evidence")
     deferral_share: float = Field(0.0, ge=0, le=0.5, description="at most this share of the rows teach handing over")
     rows: int = Field(88, ge=0, description="answers taught, the best supported ones; 0 is all")

@@ -51,13 +51,17 @@ class Desk:
     def context(self, exchange: Exchange) -> str:
         return context(exchange, self.evidence[exchange.id])
 
-    def job(self, exchange: Exchange, source: Source, *, max_tokens: int, temperature: float = 0.0) -> Job:
-        """The request that answers one exchange; its seed comes from the exchange's id."""
+    def job(
+        self, exchange: Exchange, source: Source, *, max_tokens: int, temperature: float = 0.0,
+        top_p: float | None = None, sample: int = 0,
+    ) -> Job:  # fmt: skip
+        """The request for one answer to an exchange; its seed comes from the exchange's id and the sample's number."""
         hindsight = exchange.human_reply if source == "hindsight" else ""
         return Job(
             exchange.id, source, self.messages(exchange, hindsight),
             tuple(passage.id for passage in self.evidence[exchange.id]), max_tokens, temperature,
-            int(digest(exchange.id), 16) % 2**31, quoted(self.evidence[exchange.id]) if source == "student" else "",
+            int(digest([exchange.id, sample] if sample else exchange.id), 16) % 2**31,
+            quoted(self.evidence[exchange.id]) if source == "student" else "", top_p,
         )  # fmt: skip
 
 

@@ -81,7 +81,7 @@ class Engine:
 
     async def stream(
         self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, seed: int = 0,
-        opening: str = "",
+        opening: str = "", top_p: float | None = None,
     ) -> AsyncIterator[Token | Finish]:  # fmt: skip
         """Tokens as they come, then exactly one Finish. Raises EngineError. Closing it stops the engine.
 
@@ -90,6 +90,8 @@ class Engine:
         """
         body: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
         body["frequency_penalty"] = AGAINST_LOOPS
+        if top_p is not None:  # else the engine's own, which matters to nothing greedy
+            body["top_p"] = top_p
         asked: list[ChatMessage] = [dict(message) for message in messages]
         if opening:
             first = await self._first(asked, body)
@@ -138,14 +140,14 @@ class Engine:
 
     async def complete(
         self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, seed: int = 0,
-        opening: str = "",
+        opening: str = "", top_p: float | None = None,
     ) -> Completion:  # fmt: skip
         """The whole answer at once, streamed underneath so that a stall is noticed. Raises EngineError."""
         began = time.perf_counter()
         first = 0.0
         tokens: list[Token] = []
         finish: Finish | None = None
-        sampling: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+        sampling: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed, "top_p": top_p}
         async for event in self.stream(messages, **sampling, opening=opening):
             if isinstance(event, Finish):
                 finish = event

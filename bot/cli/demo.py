@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import typer
 
 from bot.cli import loop
 from bot.cli.release import create_release
+from bot.cli.teach import run_teach
 from bot.config import Config
 from data.workspace import Workspace
 
-STEPS = (
+STEPS: tuple[tuple[str, Callable[[Workspace, Config], Path | str]], ...] = (
     ("Import tickets and articles", loop.run_import),
-    ("The teacher answers past tickets", loop.run_teach),
+    ("The teacher answers past tickets", run_teach),
     ("The student learns", loop.run_train),
     ("Optimise the student", loop.run_optimise),
     ("Evaluate on held-out tickets", loop.run_evaluate),

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.options import ConfigFile, Settings, opened
+from bot.cli.teach import teach
 from bot.config import Config
 from data.workspace import Workspace, manifest_of
 
@@ -82,24 +83,6 @@ def run_import(workspace: Workspace, values: Config, path: Path | None = None, a
     )  # fmt: skip
     for line in (*summary(made), *changes(review(workspace, made))):
         typer.echo(line)
-    return made
-
-
-def teach(config: ConfigFile = None, settings: Settings = None) -> None:
-    """Let the teacher answer the train exchanges and choose what is worth teaching."""
-    values, workspace = opened(config, settings)
-    run_teach(workspace, values)
-
-
-def run_teach(workspace: Workspace, values: Config) -> Path:
-    from distillation.teach import teach as run
-
-    made = asyncio.run(run(workspace, values))
-    counts = manifest_of(made).counts
-    typer.echo(f"corpus {made.name}: {counts['kept']:.0f} answers to teach, {counts['rejected']:.0f} turned away")
-    for name, count in sorted(counts.items(), key=lambda item: -item[1]):
-        if name.startswith("rejected: "):
-            typer.echo(f"  {count:5.0f}  {name.removeprefix('rejected: ')}")
     return made
 
 

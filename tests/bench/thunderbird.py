@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from bot.cli import loop
+from bot.cli.teach import run_teach
 from bot.config import Config, load
 from bot.weights import STARTER, pull
 from data.workspace import Workspace
@@ -53,7 +54,7 @@ def main() -> None:
     config = asked(__doc__)
     workspace = Workspace(config.workspace)
     pull(workspace, STARTER)
-    for step in (loop.run_import, loop.run_teach, loop.run_train, loop.run_optimise):
+    for step in (loop.run_import, run_teach, loop.run_train, loop.run_optimise):
         step(workspace, config)
     report = loop.run_evaluate(workspace, config)
     print(table(report))
