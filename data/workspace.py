@@ -3,6 +3,7 @@
     workspace/
       tickets/<id>/     {manifest.json, exchanges.parquet, passages.parquet, rejected.parquet, README.md}
       inspect/          <tickets id>.html, and <tickets id>-retrieval.json where retrieval was measured
+                        <corpus id>.html
       corpora/<id>/     {manifest.json, rows.parquet, validation.parquet, answers.parquet, rejected.parquet}
       students/<id>/    {manifest.json, adapter/, runs/, training.json}
       models/<id>/      {manifest.json, model.gguf, parity.json, README.md}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
 
 from data.duplicates import BOILERPLATE, same_words
 from data.exchanges import asks_back
 from data.records import Exchange, Reaction
-from eval.examples import CLAY, MOST, OCHRE, SAGE, STONE, TERRA, Count, Group, brief, of_exchanges
+from eval.examples import CLAY, MOST, OCHRE, SAGE, STONE, TERRA, Count, Group, brief, histogram, of_exchanges
 
 WORD_EDGES = (0, 10, 20, 40, 80, 160, 320)
 TURN_EDGES = (0, 1, 3, 5, 9)
@@ -25,33 +24,17 @@ REACTIONS: dict[Reaction, tuple[str, str]] = {
 
 def questions(exchanges: Sequence[Exchange]) -> Group:
     sizes = [len(each.turns[-1].text.split()) if each.turns else 0 for each in exchanges]
-    return _histogram("question", "Words in the question", exchanges, sizes, WORD_EDGES)
+    return histogram("question", "Words in the question", exchanges, sizes, WORD_EDGES, of_exchanges)
 
 
 def replies(exchanges: Sequence[Exchange]) -> Group:
     sizes = [len(each.human_reply.split()) for each in exchanges]
-    return _histogram("reply", "Words in the reply", exchanges, sizes, WORD_EDGES)
+    return histogram("reply", "Words in the reply", exchanges, sizes, WORD_EDGES, of_exchanges)
 
 
 def conversations(exchanges: Sequence[Exchange]) -> Group:
     sizes = [len(each.turns) for each in exchanges]
-    return _histogram("turns", "Messages before the reply", exchanges, sizes, TURN_EDGES)
-
-
-def _histogram(
-    key: str, title: str, exchanges: Sequence[Exchange], sizes: Sequence[int], edges: Sequence[int]
-) -> Group:
-    """A bin is above one edge, up to the next; the last has no end."""
-    held: list[list[Exchange]] = [[] for _ in edges]
-    for exchange, size in zip(exchanges, sizes, strict=True):
-        held[max(0, sum(size > edge for edge in edges) - 1)].append(exchange)
-    names = [f"{low + 1} to {high}" if high > low + 1 else f"{high}" for low, high in pairwise(edges)]
-    counts = [
-        Count(f"{key}-{place}", name, len(each), of_exchanges(each))
-        for place, (name, each) in enumerate(zip([*names, f"over {edges[-1]}"], held, strict=True))
-    ]
-    middle = sorted(sizes)[len(sizes) // 2] if sizes else 0
-    return Group(title, tuple(counts), len(exchanges), f"Half have {middle:,} or fewer.")
+    return histogram("turns", "Messages before the reply", exchanges, sizes, TURN_EDGES, of_exchanges)
 
 
 def reactions(exchanges: Sequence[Exchange]) -> Group:

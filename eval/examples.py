@@ -5,8 +5,9 @@ Every number on the corpus page is a `Count`, so that none can be shown without 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 from data.clean import cap_words
@@ -22,13 +23,27 @@ SAGE, TERRA, OCHRE, CLAY, STONE, MOSS, RUST = (
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """One answer that could have been taught: whose it is, its words, and whether it is taught or why not."""
+
+    source: str
+    text: str
+    verdict: str
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
-    """One record: where it stands, who said what, a remark. `marked`: a label with the words before and after it."""
+    """One record: where it stands, who said what, a remark. `marked`: a label with the words before and after it;
+    `shown`: titles and words of the notes; `more`: how many candidates are left out."""
 
     head: str
     turns: tuple[tuple[Role, str], ...] = ()
     note: str = ""
     marked: tuple[str, str, str] | None = None
+    shown: tuple[tuple[str, str], ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +107,23 @@ def _left_out(row: Rejected) -> Example:
     where = f"{row.file}, line {row.line}" if row.line else row.file
     head = ", ".join(part for part in (row.record, where) if part)
     return Example(brief(head, 20), (("customer", brief(row.text)),) if row.text else (), brief(row.reason))
+
+
+def histogram(
+    key: str, title: str, items: Sequence[T], sizes: Sequence[int], edges: Sequence[int],
+    shown: Callable[[Sequence[T]], tuple[Example, ...]],
+) -> Group:  # fmt: skip
+    """A bin is above one edge, up to the next; the last has no end."""
+    held: list[list[T]] = [[] for _ in edges]
+    for item, size in zip(items, sizes, strict=True):
+        held[max(0, sum(size > edge for edge in edges) - 1)].append(item)
+    names = [f"{low + 1} to {high}" if high > low + 1 else f"{high}" for low, high in pairwise(edges)]
+    counts = [
+        Count(f"{key}-{place}", name, len(each), shown(each))
+        for place, (name, each) in enumerate(zip([*names, f"over {edges[-1]}"], held, strict=True))
+    ]
+    middle = sorted(sizes)[len(sizes) // 2] if sizes else 0
+    return Group(title, tuple(counts), len(items), f"Half have {middle:,} or fewer.")
 
 
 def of_texts(texts: Iterable[Article | Passage]) -> tuple[Example, ...]:

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from bot.cli import articles, inspect, loop, operate, privacy
+from bot.cli import articles, corpus, inspect, loop, operate, privacy
 from data.errors import DeskmateError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 loop.register(app)
 operate.register(app)
 inspect.register(app)
+corpus.register(app)
 privacy.register(app)
 articles.register(app)
 

@@ -29,7 +29,11 @@ def inspect(
 ) -> None:
     """Show what came in, what was left out and why, topics, replies, redaction, splits: one HTML page."""
     values, workspace = opened(config, settings)
-    page = run_inspect(workspace, values, measure=retrieval)
+    present(run_inspect(workspace, values, measure=retrieval), no_open=no_open)
+
+
+def present(page: Path, *, no_open: bool) -> None:
+    """Say where a page is; open it for somebody at a terminal."""
     typer.echo(f"page {page}")
     if sys.stdout.isatty() and not no_open:
         webbrowser.open(page.resolve().as_uri())
