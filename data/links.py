@@ -1,7 +1,8 @@
 """Which articles our agents link: what they gave as the answer, and so what a search for that question should find.
 
 An address is known by its last step, as help centres write it: .../articles/360001-Cleaning-the-burrs, .../kb/cleaning.
-Of a ticket only host and last step are stored, so that no secret in a link's query is.
+Of a ticket only host and last step are stored, so that no secret in a link's query is. What a page of the help centre
+calls its neighbours, /kb/cleaning, is an address of the desk's own, whose host need not be told.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from urllib.parse import unquote, urlsplit
 from data.records import Article
 from data.redact import URL
 
+RELATIVE = re.compile(r"""\bhref\s*=\s*["']?(/[^"'<>\s]+)""", re.IGNORECASE)
+OWN = "-"  # stands for the host of an address without one, and is no host
 NUMBER = re.compile(r"\d{5,}(?=$|[-_.])")  # no year
 SHORTEST = 4
 PAGE = re.compile(r"\.(?:html?|md|php|aspx)$")
@@ -29,10 +32,15 @@ def addresses(text: str) -> list[str]:
     return [found for match in URL.finditer(text) if (found := _address(match[0]))]
 
 
-def _address(url: str) -> str:
+def relative(markup: str) -> tuple[str, ...]:
+    """The addresses that a message's mark-up gives without their host, or their scheme, as `addresses` does."""
+    return tuple(found for match in RELATIVE.finditer(markup) if (found := _address(match[1], OWN)))
+
+
+def _address(url: str, unsaid: str = "") -> str:
     try:
         parts = urlsplit(url.rstrip(".,;:!?*_’”"))
-        host = (parts.hostname or "").removeprefix("www.")
+        host = (parts.hostname or unsaid).removeprefix("www.")
     except ValueError:
         return ""
     last = unquote(parts.path.rstrip("/").rpartition("/")[2]).casefold()
@@ -51,6 +59,7 @@ class Linked:
             for key in {last, _number(last), article.id.rpartition("/")[2].casefold()}:
                 if len(key) >= SHORTEST and key not in NOTHING:
                     self._known[host, key].add(article.id)
+                    self._known[OWN, key].add(article.id)
 
     def articles(self, links: Iterable[str]) -> tuple[str, ...]:
         """Ids of the articles that the addresses lead to, in order, each once."""

@@ -123,8 +123,8 @@ def _who(ticket: Ticket, key: bytes) -> int:
 
 
 def _links(ticket: Ticket) -> list[str]:
-    said = (m.text for m in ticket.messages if m.role == "agent" and m.visibility == "public" and "://" in m.text)
-    return list(dict.fromkeys(address for text in said for address in addresses(text)))
+    said = [m for m in ticket.messages if m.role == "agent" and m.visibility == "public"]
+    return list(dict.fromkeys(address for m in said for address in (*addresses(m.text), *m.links)))
 
 
 def cut_of(exchange: Exchange) -> Cut:

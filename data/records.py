@@ -27,7 +27,7 @@ class Record(BaseModel):
 
 class Message(Record):
     """One message of a ticket. `text` is plain text; `accepted` and `votes` are how readers judged a reply; `macro`: it
-    is one of the desk's saved replies, where the export tells."""
+    is one of the desk's saved replies, where the export tells. `links`: see data.links.relative."""
 
     id: str
     role: Role
@@ -38,6 +38,7 @@ class Message(Record):
     accepted: bool = False
     votes: int = 0
     macro: bool = False
+    links: tuple[str, ...] = ()
 
 
 class Ticket(Record):

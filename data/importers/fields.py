@@ -7,6 +7,7 @@ from typing import Any
 
 from data.clean import html_to_text
 from data.importers.times import instant
+from data.links import relative
 from data.records import Message, Role, Ticket
 
 Row = dict[str, Any]
@@ -60,7 +61,7 @@ def message(
     return Message(
         id=text(row, "id"), role=role, visibility="internal" if internal else "public", author=author,
         created=instant(row.get("created_at", row.get("createdAt"))), text=plain,
-        macro=macro,
+        macro=macro, links=relative(body),
     )  # fmt: skip
 
 

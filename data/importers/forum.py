@@ -11,6 +11,7 @@ from typing import Any
 from data.clean import html_to_text
 from data.importers.fields import rows
 from data.importers.times import instant
+from data.links import relative
 from data.records import Message, Ticket
 
 NAME, SIGN = "a public forum", "threads whose messages are HTML"
@@ -50,4 +51,5 @@ def _message(row: dict[str, Any]) -> Message:
         id=str(row.get("id") or ""), role=row["role"], author=row.get("author") or "",
         created=instant(row.get("created")), text=html_to_text(body),
         accepted=row.get("solution") or False, votes=row.get("helpful_votes") or 0,
+        links=relative(body),
     )  # fmt: skip

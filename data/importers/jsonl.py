@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from data.clean import html_to_text
 from data.importers.fields import rows
 from data.importers.times import instant
+from data.links import relative
 from data.records import Message, Ticket
 
 NAME, SIGN = "Deskmate", "tickets with messages"
@@ -50,5 +51,6 @@ def _message(row: dict[str, Any], fallback: str) -> Message:
         "id": str(row.get("id") or fallback),
         "created": instant(row.get("created")),
         "text": html_to_text(body),
+        "links": relative(body),
     }
     return Message.model_validate(values)

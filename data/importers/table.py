@@ -16,6 +16,7 @@ from data.importers import delimited, flat, xlsx
 from data.importers.lines import Unreadable
 from data.importers.parts import Part
 from data.importers.times import instant
+from data.links import relative
 from data.records import Message, Ticket
 
 GUESSES = {
@@ -82,7 +83,7 @@ def ticket(row: Mapping[str, str], line: int) -> Ticket:
         subject=html_to_text(row.get("subject", "")), created=instant(row["created"]), tags=tags,
         messages=(
             Message(id=f"{name}-q", role="customer", text=html_to_text(row["question"])),
-            Message(id=f"{name}-a", role="agent", text=html_to_text(row["reply"])),
+            Message(id=f"{name}-a", role="agent", text=html_to_text(row["reply"]), links=relative(row["reply"])),
         ),
     )  # fmt: skip
 

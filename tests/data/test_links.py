@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from data.links import Linked, addresses
+from data.links import Linked, addresses, relative
 from data.records import Article
 
 
@@ -50,3 +50,30 @@ def test_nothing_of_an_address_is_kept_but_host_and_last_step() -> None:
 def test_what_two_articles_are_called_tells_neither() -> None:
     both = Linked([article("one", "https://a.com/x/same-name"), article("two", "https://a.com/y/same-name")])
     assert both.articles(["a.com/same-name"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("markup", "found"),
+    [
+        ('see <a href="/en-US/kb/clean-the-burrs#w_dry">this</a>', ["8917"]),
+        ("<a class=x HREF = '/hc/articles/360001-Descale-it?token=abcdef'>", ["360001"]),
+        ("<a href=/coffee/kettle-descale>", ["coffee/kettle-descale"]),
+        ('<a href="//support.shop.com/kb/8917">', ["8917"]),
+        ('<a href="//elsewhere.com/kb/8917">', []),
+        ('<a href="#answer-8917"> <a href="8917"> <a href="/kb/new?title=8917"> <a data-xhref="/kb/8917">', []),
+        ('<a href="https://elsewhere.com/kb/clean-the-burrs">', []),
+        ("type href=/ or /kb/clean-the-burrs", []),
+    ],
+)  # fmt: skip
+def test_an_address_without_a_host_is_the_desks_own(markup: str, found: list[str]) -> None:
+    assert list(KNOWN.articles(relative(markup))) == found
+
+
+def test_of_an_address_without_a_host_too_nothing_is_kept_but_the_last_step() -> None:
+    assert relative('<a href="/a/b%20c?token=s3cret">x</a> <a href="//me:pw@Shop.com/d">y</a>') == (
+        "-/b c",
+        "shop.com/d",
+    )
+    two = Linked([article("one", "https://a.com/same-name"), article("two", "https://b.com/same-name")])
+    assert two.articles(relative('<a href="/same-name">')) == ()
+    assert two.articles(["b.com/same-name"]) == ("two",)

@@ -39,6 +39,11 @@ def test_links_of_all_public_replies_are_kept_whole_and_no_others() -> None:
     assert len(item.cuts) == 1
 
 
+def test_a_link_without_a_host_is_kept_beside_the_others() -> None:
+    item = one(ASKED, said("agent", f'<p>Read <a href="/kb/descale?key=abcd">this</a>, and {KB}/dry.</p>'))
+    assert item.links.split("\n") == ["shop.com/dry", "-/descale"]
+
+
 def test_a_reply_that_is_a_bare_link_answers_too() -> None:
     item = one(ASKED, said("agent", f"See {KB}/lift-the-burr"))
     assert (item.cuts, item.why.kind, item.links) == ([], "no_answer", "shop.com/lift-the-burr")
