@@ -20,6 +20,7 @@ SHEET = "[Content_Types].xml"  # what makes a zip an Excel file
 READ = (".json", ".jsonl", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz", ".parquet", ".arrow")
 TABLES = (".csv", ".tsv")
 UNLISTED = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error)  # of a damaged list of members
+ENCRYPTED = 1  # the bit of a member's flags that says so
 GZIP = b"\x1f\x8b"
 
 
@@ -47,7 +48,7 @@ class Part:
             return self.path.open("rb")
         try:
             return _archive(self.path, self.path.stat().st_mtime_ns).open(self.member)
-        except RuntimeError as error:  # what zipfile raises for a password and for a method it does not know
+        except RuntimeError as error:  # what zipfile raises for a method it does not know
             raise zipfile.BadZipFile(str(error)) from error
 
 
@@ -67,7 +68,7 @@ def is_zip(path: Path) -> bool:
 
 def members(path: Path) -> list[Part]:
     """All files of a folder or a zip, in the order of names, hidden ones apart; of any other file only itself. Raises
-    BadInput for a damaged zip."""
+    BadInput for a zip that is damaged or has a password."""
     if path.is_dir():
         every = [Part(file, file.relative_to(path).as_posix()) for file in sorted(path.rglob("*")) if file.is_file()]
         return [part for part in every if _shown(part.name)]
@@ -75,10 +76,13 @@ def members(path: Path) -> list[Part]:
         if not is_zip(path):
             return [Part(path, path.name)]
         with zipfile.ZipFile(path) as archive:
-            names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+            inside = [info for info in archive.infolist() if not info.is_dir()]
     except UNLISTED as error:
         raise BadInput(f"{path}: the zip is damaged ({error}); export it again") from error
-    return [Part(path, f"{path.name}/{name}", name) for name in names if _shown(name)]
+    names = sorted(info.filename for info in inside if _shown(info.filename))
+    if any(info.flag_bits & ENCRYPTED and _shown(info.filename) for info in inside):
+        raise BadInput(f"{path}: the zip has a password; unpack it and name the folder")
+    return [Part(path, f"{path.name}/{name}", name) for name in names]
 
 
 def parts(path: Path) -> list[Part]:

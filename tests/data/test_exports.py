@@ -2,12 +2,14 @@
 
 import gzip
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from data.articles import load_articles
 from data.errors import BadInput
 from data.exchanges import cut
 from data.importers import find, read
@@ -233,13 +235,17 @@ def test_a_table_in_a_zip(tmp_path: Path) -> None:
     assert isinstance(bad, Rejected) and (bad.file, bad.line) == ("export.zip/out/tickets.csv", 3)
 
 
-def test_a_zip_with_a_password_is_one_clear_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", [("tickets.json",), ("a/tickets.json", "a/users.json", "b.txt")])
+def test_a_zip_with_a_password_is_one_clear_line(tmp_path: Path, names: tuple[str, ...]) -> None:
     path = tmp_path / "export.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("tickets.json", json.dumps(zendesk(1)))
+        for name in names:
+            archive.writestr(name, json.dumps(zendesk(1)))
     content = bytearray(path.read_bytes())
     for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        content[content.index(mark) + flags] |= 1  # says that it is encrypted
+        for found in re.finditer(re.escape(mark), content):
+            content[found.start() + flags] |= 1  # says that it is encrypted
     path.write_bytes(content)
-    with pytest.raises(BadInput, match="encrypted"):
-        read(path)
+    for opens in (read, load_articles):
+        with pytest.raises(BadInput, match=r"export\.zip: the zip has a password; unpack it"):
+            opens(path)
