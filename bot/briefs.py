@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.ranking import Ranking, Vectors, nearness
+from bot.reranking import CANDIDATES, Choose
 
 Places = npt.NDArray[np.int32]
 ROWS = 1024
@@ -75,17 +76,21 @@ def matched(vectors_PD: Vectors, briefs_BN: Places) -> Vectors:
 
 def asked(
     vectors_PD: Vectors, opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.intp], briefs_BN: Places,
-    matched_BD: Vectors,
+    matched_BD: Vectors, texts: Sequence[str], choose: Choose,
 ) -> npt.NDArray[np.float32]:  # fmt: skip
-    """For the newest ROWS past questions, the brief each would be answered from and its anchor's cosine: [R, 2]."""
+    """For the newest ROWS past questions, the brief each would be answered from and its anchor's cosine: [R, 2].
+
+    `texts` are what passages are searched by, [P].
+    """
     anchor_B = briefs_BN[:, 0]
     found: list[tuple[float, float]] = []
     for place in np.flatnonzero(opened_P)[-ROWS:]:
         scores_B = matched_BD @ vectors_PD[place]
         scores_B[owner_P[anchor_B] == owner_P[place]] = -2.0
-        nearest = int(scores_B.argmax()) if len(scores_B) else -1
-        if nearest >= 0 and scores_B[nearest] > -2.0:
-            found.append((nearest, float(vectors_PD[anchor_B[nearest]] @ vectors_PD[place])))
+        near = [int(number) for number in best(scores_B, CANDIDATES) if scores_B[number] > -2.0]
+        if near:
+            number = choose(texts[place], near)
+            found.append((number, float(vectors_PD[anchor_B[number]] @ vectors_PD[place])))
     return np.array(found, np.float32).reshape(-1, 2)
 
 

@@ -60,6 +60,7 @@ class Retrieval(Section):
     """What a brief is made of (bot/knowledge.py)."""
 
     model: str = "starter-embeddings"
+    cross_encoder: str = Field("", description="a CrossEncoder, by folder or hub id, that chooses among the nearest")
     tickets: int = Field(2, ge=0, description="past tickets in a brief")
     articles: int = Field(2, ge=0, description="article passages in a brief")
     words: int = Field(80, ge=20, description="at most this many words of each are shown")
@@ -186,7 +187,8 @@ def _explain(error: ValidationError, file: Path | None) -> str:
     key = ".".join(str(part) for part in first["loc"])
     where = f"{file}: " if file else ""
     if first["type"] != "extra_forbidden":
-        return f"{where}{key}: {first['msg']} (got {first.get('input')!r})"
+        told = first["msg"] if "error" not in first.get("ctx", {}) else str(first["ctx"]["error"])  # our own words
+        return f"{where}{key}: {told} (got {first.get('input')!r})"
     near = difflib.get_close_matches(str(first["loc"][-1]), _keys(first["loc"][:-1]), n=1, cutoff=0.4)
     return f"{where}unknown key {key}" + (f"; did you mean {near[0]}?" if near else "")
 

@@ -68,13 +68,13 @@ def _short(text: str) -> str:
 
 def load_encoder(path: str, folder: Path) -> Encode:
     """The encoder of a model (a directory or a Hugging Face id), from `folder` or made there on the first need."""
-    kept = folder / digest([path, TOKENS, _age(Path(path))])
+    kept = folder / digest([path, TOKENS, age(Path(path))])
     if not kept.is_dir():
         _make(path, kept)
     return plain(path) if (kept / "as-is").exists() else _open(kept)
 
 
-def _age(model: Path) -> object:
+def age(model: Path) -> object:
     """What tells that a directory holds other weights than before."""
     return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(model.glob("*.safetensors"))]
 

@@ -12,9 +12,10 @@ its anchor, and an anchor answers only tickets opened after it: no reply is ever
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.briefs import Places, asked, best, gather_briefs, matched, most_asked
-from bot.encoder import Encode, load_encoder
+from bot.encoder import Encode, age, load_encoder
 from bot.quote import Quotes, quotable
 from bot.ranking import Links, Ranking, Vectors, load_words
+from bot.reranking import CANDIDATES, Choose, load_reranker, nearest
 from bot.vectors import Store, once
 from bot.weights import resolve
 from data.parquet import read_rows
@@ -58,7 +60,7 @@ class Knowledge:
     """Passages with unit vectors `vectors_PD`, and briefs: `briefs_BN` are places in `passages`, the anchor first, -1
     where there is none. `opened_P` is 0 for articles, which are always known. `ready_R`: the briefs most asked for,
     taken unless another is nearer by more than `prefer`. `far`: the cosine below which an anchor is too far; `talk_SD`:
-    the vectors of SMALL_TALK."""
+    the vectors of SMALL_TALK. `choose`: see bot/reranking.py."""
 
     id: str
     passages: list[Passage]
@@ -74,16 +76,17 @@ class Knowledge:
     ranking: Ranking
     far: float = -1.0
     talk_SD: Vectors | None = None
+    choose: Choose = nearest
 
     def search(self, question: str, *, before: datetime | None = None, ticket: str = "") -> Found:
-        """The brief nearest to a question, its anchor first, each passage cut to what is shown; `score` is its cosine
-        and `quote` the sentence nearest of all.
+        """The brief nearest to a question (bot/reranking.py), its anchor first, each passage cut to what is shown;
+        `score` is its cosine and `quote` the sentence nearest of all.
 
         `before` admits only briefs of tickets opened earlier; `ticket` is the id of the one at hand, never its own
         evidence.
         """
         vector = self.encoder([question])[0]
-        passages = self._found(vector, before, ticket)
+        passages = self._found(question, vector, before, ticket)
         return Found(self.quotes.mark(passages, vector), self.standing(vector, passages))
 
     def standing(self, vector: Vectors, passages: Sequence[Passage]) -> Standing:
@@ -103,15 +106,16 @@ class Knowledge:
         """By exchange id, the evidence each is answered from, as it was known when its ticket was opened."""
         found: dict[str, list[Passage]] = {}
         for exchange, vector in zip(exchanges, vectors_ED, strict=True):
-            passages = self._found(vector, exchange.created, exchange.ticket_id)
+            passages = self._found(exchange.question, vector, exchange.created, exchange.ticket_id)
             found[exchange.id] = self.quotes.mark(passages, vector) if quotes else passages
         return found
 
-    def _found(self, vector: Vectors, before: datetime | None, ticket: str) -> list[Passage]:
-        number = self._nearest(vector, before, ticket)
-        return [] if number is None else self.brief(number, vector)
+    def _found(self, question: str, vector: Vectors, before: datetime | None, ticket: str) -> list[Passage]:
+        near = list(islice(self._near(vector, before, ticket), CANDIDATES))
+        return self.brief(self.choose(question, near), vector) if near else []
 
-    def _nearest(self, vector: Vectors, before: datetime | None, ticket: str) -> int | None:
+    def _near(self, vector: Vectors, before: datetime | None, ticket: str) -> Iterator[int]:
+        """The numbers of the briefs that may answer, the nearest first."""
         anchors_B = self.briefs_BN[:, 0]
         known_B = np.full(len(anchors_B), True)
         if before is not None:
@@ -121,10 +125,9 @@ class Knowledge:
         scores_B[~known_B] = -2.0
         for number in best(scores_B, 64):
             if scores_B[number] == -2.0:
-                break
+                return
             if not ticket or ticket_of(self.passages[int(anchors_B[number])]) != ticket:
-                return int(number)
-        return None
+                yield int(number)
 
     def brief(self, number: int, vector: Vectors | None = None) -> list[Passage]:
         """A brief's passages, cut to what is shown."""
@@ -170,19 +173,35 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
         lambda: gather_briefs(ranking, texts, opened_P, owner_P, settings.tickets, settings.articles),
     )
     matched_BD = matched(ranking.vectors_PD, briefs_BN)
+    choose, mark = _choice(settings, passages, briefs_BN)
     asked_R2 = once(
-        folder / f"{kept}-nearest.npy", lambda: asked(ranking.vectors_PD, opened_P, owner_P, briefs_BN, matched_BD)
+        folder / f"{kept}{mark}-nearest.npy",
+        lambda: asked(ranking.vectors_PD, opened_P, owner_P, briefs_BN, matched_BD, texts, choose),
     )
     order_B = most_asked(asked_R2, len(briefs_BN))
     known = Knowledge(
-        name, passages, ranking.vectors_PD, opened_P, briefs_BN, matched_BD, order_B[: settings.ready], settings.prefer,
-        settings.words, Quotes(encoder), encoder, ranking,
+        f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, matched_BD, order_B[: settings.ready],
+        settings.prefer, settings.words, Quotes(encoder), encoder, ranking,
         far=float(np.quantile(asked_R2[:, 1], settings.far)) if len(asked_R2) else -1.0,
-        talk_SD=encoder(list(SMALL_TALK)),
+        talk_SD=encoder(list(SMALL_TALK)), choose=choose,
     )  # fmt: skip
     lines = sorted({line for brief in known.ready() for passage in brief for line in quotable(passage)})
     known.quotes.known |= zip(lines, store.vectors("quotes", lines), strict=True)
     return known
+
+
+def _choice(settings: Retrieval, passages: Sequence[Passage], briefs_BN: Places) -> tuple[Choose, str]:
+    """How one of the nearest briefs is chosen, and what names whatever follows from that."""
+    if not settings.cross_encoder:
+        return nearest, ""
+
+    def shown(number: int) -> str:
+        anchor = passages[int(briefs_BN[number, 0])]
+        return f"{anchor.title}\n{shorten(anchor, settings.words)}"
+
+    path = Path(settings.cross_encoder).expanduser()
+    name = str(path) if path.is_dir() else settings.cross_encoder
+    return load_reranker(name, shown), f"-{digest([name, settings.words, age(path)])}"
 
 
 def _ranking(store: Store, name: str, tickets: Path, passages: Sequence[Passage], texts: Sequence[str]) -> Ranking:

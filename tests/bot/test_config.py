@@ -21,7 +21,7 @@ def test_defaults_file_and_overrides(tmp_path: Path) -> None:
         ("[training]\nlerning_rate = 1", "unknown key training.lerning_rate; did you mean learning_rate?"),
         ("[trainin]\nrank = 1", "did you mean training?"),
         ('[training]\nrank = "many"', "training.rank"),
-        ('[desk]\nown = ["Acme"]', "desk.own: Value error, 'Acme' is no e-mail domain"),
+        ('[desk]\nown = ["Acme"]', "desk.own: 'Acme' is no e-mail domain"),
         ("rank =", "cannot read it as TOML"),
     ],
 )

@@ -13,6 +13,7 @@ from bot.config import Retrieval
 from bot.knowledge import Knowledge, load, searchable, shorten
 from bot.quote import Quotes
 from bot.ranking import Links, Ranking, Vectors
+from bot.reranking import nearest
 from bot.vectors import Store
 from data.parquet import write_rows
 from data.records import Link, Passage
@@ -79,7 +80,7 @@ def test_a_ticket_is_never_its_own_evidence(known: Knowledge) -> None:
 
 
 def test_the_most_asked_briefs_come_first_and_each_once(known: Knowledge) -> None:
-    near_R2 = asked(known.vectors_PD, known.opened_P, OWNERS, known.briefs_BN, known.matched_BD)
+    near_R2 = asked(known.vectors_PD, known.opened_P, OWNERS, known.briefs_BN, known.matched_BD, TEXTS, nearest)
     assert near_R2[:, 1] == pytest.approx(np.cos([0.2, 0.2, 0.2]), abs=1e-4)
     order = most_asked(near_R2, len(known.briefs_BN))
     assert sorted(order) == list(range(len(known.briefs_BN)))
