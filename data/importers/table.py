@@ -1,7 +1,7 @@
 """A table of any kind: one row is one customer message and one agent reply.
 
-`columns` maps our names (subject, question, reply, created, id, locale, product, topic) to the table's; without it,
-common names are recognised.
+`columns` maps our names (subject, question, reply, created, id, locale, product, topic) to the table's; where it says
+nothing, common names are recognised.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ GUESSES = {
     "question": (
         "question",
         "customer message",
+        "customer question",
         "description",
         "message",
         "body",
@@ -36,6 +37,8 @@ GUESSES = {
         "reply",
         "answer",
         "agent reply",
+        "first reply",
+        "first response",
         "response",
         "agent response",
         "agent message",
@@ -56,13 +59,15 @@ def header(part: Part, columns: Mapping[str, str]) -> dict[str, str]:
     if unknown:
         raise BadInput(f"columns: no {unknown[0]}; the names are {', '.join(GUESSES)}")
     names = _kind(part).names(part)
-    found = dict(columns) or _guess(names)
+    found = {**_guess([name for name in names if name not in columns.values()]), **columns}
     missing = [name for name in NEEDED if name not in found]
     absent = [column for column in found.values() if column not in names]
     if missing or absent:
         what = f"no column called {absent[0]}" if absent else f"cannot tell which column holds {', '.join(missing)}"
         seen = ", ".join(name[:30] for name in names[:12])
-        raise BadInput(f'{part.path}: {what} (it has: {seen}); set desk.columns, e.g. {{question = "Body", …}}')
+        raise BadInput(
+            f'{part.path}: {what} (it has: {seen}); set desk.columns, e.g. {{ {(missing or NEEDED)[0]} = "…" }}'
+        )
     return found
 
 

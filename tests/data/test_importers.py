@@ -211,6 +211,16 @@ def test_column_mapping(tmp_path: Path) -> None:
         read(path, {"answer": "Antwort"})
 
 
+def test_naming_one_column_leaves_the_others_guessed(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("ID,Body,Note,First reply,Opened\n7,Why?,SECRET,Unplug it first.,2025-03-01\n")
+    assert [m.text for m in split(path)[0][0].messages] == ["Why?", "Unplug it first."]
+    (ticket,), _ = split(path, {"question": "Note"})
+    assert (ticket.id, [m.text for m in ticket.messages]) == ("7", ["SECRET", "Unplug it first."])
+    with pytest.raises(BadInput, match=r'holds question \(.*set desk.columns, e.g. \{ question = "…" \}'):
+        read(path, {"subject": "Body"})
+
+
 @pytest.mark.parametrize(
     "value",
     [
