@@ -95,7 +95,12 @@ class Training(Section):
 
 
 class Optimise(Section):
-    quantisation: Literal["Q8_0", "Q4_0", "F16"] = "Q8_0"
+    """How the student is written for serving. "auto" tries every level and keeps the fastest of those within tolerance
+    (distillation/levels.py), which takes about a minute more."""
+
+    quantisation: Literal["auto", "F16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0"] = "Q8_0"
+    most_kl: float = Field(0.01, gt=0, description="nats between the trained and the served student, at most")
+    least_agreement: float = Field(0.97, ge=0, le=1, description="of their likeliest tokens, at least")
 
 
 class Evaluation(Section):

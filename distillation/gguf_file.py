@@ -13,7 +13,6 @@ from typing import Any
 from data.errors import ConfigError
 
 ARCHITECTURES = {"LlamaForCausalLM": "LLAMA", "Qwen2ForCausalLM": "QWEN2", "Qwen3ForCausalLM": "QWEN3"}
-FILE_TYPES = {"Q8_0": "MOSTLY_Q8_0", "Q4_0": "MOSTLY_Q4_0", "F16": "MOSTLY_F16"}
 BLOCK = 32
 
 
@@ -73,7 +72,7 @@ def _hyperparameters(writer: Any, config: Any, name: str, quantisation: str) -> 
     writer.add_vocab_size(config.vocab_size)
     if config.architectures[0].startswith("Llama"):
         writer.add_rope_dimension_count(head_dim)
-    writer.add_file_type(int(getattr(gguf.LlamaFileType, FILE_TYPES[quantisation])))
+    writer.add_file_type(int(getattr(gguf.LlamaFileType, f"MOSTLY_{quantisation}")))
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
 
@@ -154,6 +153,7 @@ def _add(writer: Any, name: str, data: Any, quantisation: str) -> None:
     if data.ndim == 1:
         writer.add_tensor(name, data)
         return
-    chosen = "Q8_0" if quantisation == "Q4_0" and name.startswith(("token_embd", "output.")) else quantisation
+    kept = name.startswith(("token_embd", "output.")) and quantisation != "F16"
+    chosen = "Q8_0" if kept else quantisation
     kind = getattr(gguf.GGMLQuantizationType, chosen if data.shape[-1] % BLOCK == 0 else "F16")
     writer.add_tensor(name, gguf.quants.quantize(data, kind), raw_dtype=kind)

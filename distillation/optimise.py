@@ -1,20 +1,26 @@
 """From a trained student to what is served: adapters merged, one quantised GGUF, proof it scores the same.
 
     models/<id>/{model.gguf, parity.json, README.md, manifest.json}
+    models/.partial-<id>/{.<level>.gguf, .<level>.json}    the levels tried, while it runs
 
 Each file is written whole, in that order: a killed run goes on with the next one, under the same id.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bot.config import Optimise
 from data.errors import BadInput, NotFound
+from data.parquet import read_rows
 from data.records import Manifest
 from data.workspace import Workspace, manifest_of, write_bytes, write_json
-from distillation import gguf_file, parity
+from distillation import gguf_file, levels, parity
+from distillation.levels import Level, Parity
+from distillation.model_card import card
+from distillation.rows import TrainingRow
 from distillation.train import base_name
 
 
@@ -26,33 +32,62 @@ def optimise(workspace: Workspace, student: Path, base: str, settings: Optimise)
     draft = workspace.draft("model", {"student": trained.id, "base": base_name(base)}, settings.model_dump())
     if draft.done:
         return draft.final
-    gguf, record = draft.path / "model.gguf", draft.path / "parity.json"
-    if not gguf.is_file() or not record.is_file():
-        _make(gguf, record, student, base, settings)
-    found = parity.Parity.model_validate_json(record.read_text())
-    write_bytes(draft.path / "README.md", card(draft.id, trained, found, gguf.stat().st_size, base).encode())
-    counts = {
-        "bytes": float(gguf.stat().st_size), "top1_agreement": found.top1_agreement,
-        "mean_logprob_difference": found.mean_logprob_difference,
-    }  # fmt: skip
-    return draft.finish(counts)
+    corpus = _corpus(workspace, trained)
+    record = draft.path / "parity.json"
+    if not record.is_file():
+        taught = read_rows(corpus / "validation.parquet", TrainingRow)[: 2 * parity.ROWS] if corpus else []
+        _choose(draft.path, student, base, settings, taught)
+    found = Parity.model_validate_json(record.read_text())
+    for tried in draft.path.glob(".*"):
+        tried.unlink()
+    about = manifest_of(corpus) if corpus else None
+    write_bytes(draft.path / "README.md", card(draft.id, trained, about, found, base).encode())
+    counts = found.model_dump(include={"bytes", "top1_agreement", "mean_logprob_difference", "kl"})
+    return draft.finish({name: float(value) for name, value in counts.items()})
 
 
-def _make(gguf: Path, record: Path, student: Path, base: str, settings: Optimise) -> None:
-    """The GGUF, unless a killed run has left it, and its comparison with the trained model."""
+def _corpus(workspace: Workspace, trained: Manifest) -> Path | None:
+    """What the student was taught, unless it came without."""
+    try:
+        return workspace.find("corpus", trained.inputs["corpus"])
+    except NotFound:
+        return None
+
+
+def _choose(folder: Path, student: Path, base: str, settings: Optimise, taught: Sequence[TrainingRow]) -> None:
+    """Leaves model.gguf and parity.json, and the levels not chosen."""
+    wanted = levels.LEVELS if settings.quantisation == "auto" else (settings.quantisation,)
+    missing = [level for level in wanted if not _record(folder, level).is_file()]
+    if missing:
+        _measure(folder, student, base, missing, taught)
+    tried = [Level.model_validate_json(_record(folder, level).read_text()) for level in wanted]
+    found = levels.choose(tried, settings)
+    if not (folder / "model.gguf").is_file():
+        _gguf(folder, found.quantisation).replace(folder / "model.gguf")
+    write_json(folder / "parity.json", found)
+
+
+def _measure(folder: Path, student: Path, base: str, missing: Sequence[str], taught: Sequence[TrainingRow]) -> None:
+    """The GGUF of each level, unless a killed run has left it, and its comparison with the trained model."""
     model, tokenizer = _load(student, base)
     gguf_file.check(model.config, tokenizer)
-    wanted = parity.reference(model, tokenizer)
-    if not gguf.is_file():
-        gguf_file.write(
-            gguf,
-            model.merge_and_unload(),
-            tokenizer,
-            settings.quantisation,
-            gguf.parent.name.removeprefix(".partial-"),
-        )
+    wanted = parity.reference(model, tokenizer, taught)
+    model = model.merge_and_unload()
+    name = folder.name.removeprefix(".partial-")
+    for level in missing:
+        if not _gguf(folder, level).is_file():
+            gguf_file.write(_gguf(folder, level), model, tokenizer, level, name)
     del model
-    write_json(record, parity.compare(gguf, wanted, settings.quantisation))
+    for level in missing:
+        write_json(_record(folder, level), levels.measure(_gguf(folder, level), wanted, level))
+
+
+def _gguf(folder: Path, level: str) -> Path:
+    return folder / f".{level}.gguf"
+
+
+def _record(folder: Path, level: str) -> Path:
+    return folder / f".{level}.json"
 
 
 def _load(student: Path, base: str) -> tuple[Any, Any]:
@@ -66,29 +101,3 @@ def _load(student: Path, base: str) -> tuple[Any, Any]:
     transformers_logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     return PeftModel.from_pretrained(model, str(student / "adapter")), AutoTokenizer.from_pretrained(base)
-
-
-def card(name: str, trained: Manifest, found: parity.Parity, size: int, base: str) -> str:
-    """The model card: where it comes from, what it may be used for, and its numbers."""
-    counts = trained.counts
-    before, after = counts.get("validation_loss_before", 0), counts.get("validation_loss", 0)
-    return f"""# {name}
-
-A support model, trained with LoRA by Deskmate on one help desk's own tickets.
-
-| | |
-|---|---|
-| base | {Path(base).name} ({trained.inputs["base"]}) |
-| student | {trained.id} |
-| corpus | {trained.inputs["corpus"]}: {counts.get("rows", 0):.0f} rows |
-| held-out loss | {before:.3f} before, {after:.3f} after |
-| quantisation | {found.quantisation}, {size / 1e6:.0f} MB |
-| served against trained | {found.top1_agreement:.0%} of {found.prefixes} next tokens agree, \
-mean difference of log-probabilities {found.mean_logprob_difference:.4f} |
-
-Licence: that of the base model (the starter student's is Apache-2.0). It learned from what customers
-wrote; share it only with those who may read that.
-
-Answers from the notes it is shown; without them it will invent. The loss says how well it imitates the
-corpus, not how good its answers are: see the report of `deskmate evaluate`.
-"""
