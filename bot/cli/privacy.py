@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.options import ConfigFile, Settings, opened
+from data.errors import BadInput
 
 TEXTS = 2000
 
@@ -19,6 +20,9 @@ def register(app: typer.Typer) -> None:
 
 
 def redact(
+    path: Annotated[
+        Path | None, typer.Argument(help="With --audit: an export, as for import; without it the desk's tickets.")
+    ] = None,
     audit: Annotated[
         bool, typer.Option("--audit", help="Plant personal data in copies of the tickets; count.")
     ] = False,
@@ -32,12 +36,19 @@ def redact(
     values, workspace = opened(config, settings)
     desk = values.desk
     if not audit:
+        if path is not None:
+            raise BadInput(f"redact: give --audit to look at {path}, or pipe a text in")
         typer.echo(redacted(sys.stdin.read(), desk.rules), nl=False)
         return
     from data.audit import audit as run
     from data.importers.hub import local
 
-    for found in run(_texts(local(Path(desk.tickets), workspace.root), desk.columns), each, rules=desk.rules):
+    tickets = local(path or Path(desk.tickets), workspace.root)
+    texts = _texts(tickets, desk.columns)
+    if not texts:
+        raise BadInput(f"{tickets}: no message in it to plant anything in")
+    typer.echo(f"planted in {len(texts):,} messages of {tickets}")
+    for found in run(texts, each, rules=desk.rules):
         what = "false alarms" if found.stays else "found"
         typer.echo(f"{found.kind:<36} {found.gone:>6,} of {found.planted:,} {what} ({found.share:.1%})")
         for wrong in found.wrong:
