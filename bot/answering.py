@@ -7,13 +7,13 @@ bar with tokens per second.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from tqdm import tqdm
 
-from bot.confidence import FIRST_TOKENS, score
 from bot.engine import Engine
 from bot.prompt import ChatMessage
 from data.errors import DeskmateError
@@ -67,11 +67,10 @@ class Ask:
 
 async def answer_all(
     asks: Sequence[Ask], *, parallel: int, sink: Callable[[Answer], None], label: str,
-    done: Iterable[str] = (), hold: int = FIRST_TOKENS,
+    done: Iterable[str] = (),
 ) -> None:  # fmt: skip
     """Answer, in their order, all whose sample id is not in `done`; those of one exchange never at once, so that an
-    engine reads their prompt once. `sink` gets each answer once, in the order they finish. `hold`: how many first
-    tokens an answer's confidence is taken from.
+    engine reads their prompt once. `sink` gets each answer once, in the order they finish.
 
     Raises EngineError when an engine fails; what the sink has stored by then stays.
     """
@@ -85,7 +84,7 @@ async def answer_all(
         async def worker() -> None:
             nonlocal tokens
             for ask in (ask for group in queue for ask in group):
-                answer = await _answer(ask, hold)
+                answer = await _answer(ask)
                 sink(answer)
                 tokens += answer.completion_tokens
                 bar.update()
@@ -99,7 +98,7 @@ async def answer_all(
             raise failed.exceptions[0] from None
 
 
-async def _answer(ask: Ask, hold: int) -> Answer:
+async def _answer(ask: Ask) -> Answer:
     job = ask.job
     made = await ask.engine.complete(
         job.messages, max_tokens=job.max_tokens, temperature=job.temperature, seed=job.seed, opening=job.opening,
@@ -111,5 +110,5 @@ async def _answer(ask: Ask, hold: int) -> Answer:
         finish=made.finish, evidence=job.evidence, prompt_tokens=made.prompt_tokens,
         completion_tokens=made.completion_tokens, seconds=made.seconds,
         first_token_seconds=made.first_token_seconds, logprob=mean,
-        confidence=score(made.logprobs, made.margins, hold),
+        confidence=math.exp(made.logprobs[0]) if made.logprobs else 0.0,
     )  # fmt: skip

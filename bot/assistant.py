@@ -17,7 +17,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass, field, replace
 
 from bot.attempt import Attempt, Voice
-from bot.confidence import score
 from bot.config import Config
 from bot.events import Amend, Checking, Delta, Done, Event, Handoff, Routed
 from bot.fit import fit
@@ -134,16 +133,18 @@ async def _begin(ask: Ask, cast: Cast) -> tuple[RoutingDecision, tuple[Passage, 
     if decision.route == "human":
         return decision, ()
     found = await _search(ask, cast)
-    return _first(ask, cast, found.standing), () if found.standing == "small_talk" else tuple(found.passages)
+    passages = () if found.standing == "small_talk" else tuple(found.passages)
+    return _first(ask, cast, found.standing, passages), passages
 
 
-def _first(ask: Ask, cast: Cast, standing: Standing = "known") -> RoutingDecision:
+def _first(ask: Ask, cast: Cast, standing: Standing = "known", passages: Sequence[Passage] = ()) -> RoutingDecision:
     up, teacher_up = cast.student is not None, cast.teacher is not None
-    return decide(StudentState(ask.turns[-1].text, up, teacher_up, standing), cast.threshold)
+    worth = passages[0].worth if passages else None
+    return decide(StudentState(ask.turns[-1].text, up, teacher_up, standing, worth=worth), cast.threshold)
 
 
 async def _commit(attempt: Attempt, ask: Ask, cast: Cast, decision: RoutingDecision) -> RoutingDecision:
-    """Hold the first tokens back and decide: the same route commits, another is to be tried."""
+    """Hold the first tokens back: the same route commits, another is to be tried."""
     route = decision.route
     hold = cast.config.serving.hold_tokens if route == "student" else 1
     try:
@@ -156,12 +157,9 @@ async def _commit(attempt: Attempt, ask: Ask, cast: Cast, decision: RoutingDecis
         return _next(decision, "student_busy" if busy else FAILED[route], cast)
     if route != "student":
         return decision
-    sure = score([token.logprob for token in attempt.held], [token.margin for token in attempt.held], hold)
     if recites(attempt.said):
         return _next(decision, FAILED[route], cast)
-    deferred = DEFERRAL.startswith(attempt.said)
-    state = StudentState(ask.turns[-1].text, teacher_up=cast.teacher is not None, score=sure, deferred=deferred)
-    return decide(state, cast.threshold)
+    return _next(decision, "student_deferred", cast) if DEFERRAL.startswith(attempt.said) else decision
 
 
 def _next(decision: RoutingDecision, reason: Reason, cast: Cast) -> RoutingDecision:

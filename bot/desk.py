@@ -48,6 +48,10 @@ class Desk:
         """Whether the brief that answers an exchange is one a server has read."""
         return [passage.id for passage in self.evidence[exchange.id]] in [[p.id for p in brief] for brief in self.ready]
 
+    def worth(self, exchange: Exchange) -> float:
+        """The chance that what it is answered from holds a good reply (bot/worth.py)."""
+        return max((passage.worth for passage in self.evidence[exchange.id]), default=0.0)
+
     def context(self, exchange: Exchange) -> str:
         return context(exchange, self.evidence[exchange.id])
 
@@ -76,10 +80,11 @@ def gather(workspace: Workspace, tickets: Path, config: Config, splits: Sequence
     rows = read_rows(tickets / "exchanges.parquet", Exchange)
     wanted = [exchange for exchange in rows if exchange.split in splits]
     vectors_ED = knowledge.embed(wanted, progress=len(wanted) > SOME and sys.stderr.isatty())
-    evidence = knowledge.evidence(wanted, vectors_ED, quotes=quotes)
+    found = knowledge.evidence(wanted, vectors_ED, quotes=quotes)
+    evidence = {name: each.passages for name, each in found.items()}
     asked = dict(zip((exchange.id for exchange in wanted), vectors_ED, strict=True))
     excerpts = {name: knowledge.quotes.excerpt(evidence[name], asked[name]) for name in asked} if quotes else {}
-    standings = {name: knowledge.standing(asked[name], evidence[name]) for name in asked}
+    standings = {name: each.standing for name, each in found.items()}
     return Desk(wanted, evidence, config, knowledge.ready(), excerpts, standings)
 
 

@@ -1,7 +1,8 @@
 """What the desk already knows: articles and resolved past tickets, gathered into briefs and searched.
 
 A brief is what there is to know about one kind of question: a resolved past ticket (its anchor), the older tickets
-nearest to it and the article passages nearest to it. A question is matched with whole briefs, not with single passages.
+nearest to it and the article passages nearest to it. Of the briefs near a question, as a whole or by their anchor, the
+one is taken whose anchor is most likely a good reply to it (bot/worth.py).
 As a brief does not depend on the question, a server can read it before anybody asks (serving/ahead.py); on the sample
 desk it holds about as much of what our agent went on to say as passages picked one by one.
 
@@ -11,11 +12,9 @@ its anchor, and an anchor answers only tickets opened after it: no reply is ever
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,26 +23,27 @@ import numpy.typing as npt
 
 from bot.briefs import Places, asked, best, gather_briefs, matched, most_asked
 from bot.encoder import Encode, age, load_encoder
+from bot.passages import article_of, searchable, shorten, ticket_of
 from bot.quote import Quotes, quotable
-from bot.ranking import Links, Ranking, Vectors, load_words
-from bot.reranking import CANDIDATES, Choose, load_reranker, nearest
+from bot.ranking import Floats, Links, Ranking, Vectors, load_words, nearness, scaled
+from bot.reranking import Choose, load_reranker, nearest
 from bot.vectors import Store, once
 from bot.weights import resolve
+from bot.worth import NEIGHBOURS, Question, Said, Worth, all_said, weigh
 from data.parquet import read_rows
-from data.records import ANSWER, Exchange, Link, Passage, Standing
+from data.records import Exchange, Link, Passage, Standing
 from data.workspace import Workspace, digest, file_sha256
 
 if TYPE_CHECKING:
     from bot.config import Retrieval
 
-ASKED_WORDS = 16
 CODE = "knowledge-3"
+NEAR = 8  # briefs looked at that are near as a whole, and as many whose anchor, ticket or article, is
 SMALL_TALK = (
     "Hello", "Good morning", "Is anyone there?", "Thanks, that worked", "Thank you very much", "Goodbye", "OK",
     "Who are you?", "Are you a robot?",
 )  # fmt: skip
 LEAST_TALK = 0.4  # greetings and thanks reach .45 and more; questions about anything else stay below .37
-END = re.compile(r"(?<!\d)[.!?][\"'”’)*]*(?=\s)|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,21 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as it is compared: its words counted and its cosines with all passages."""
+
+    text: str
+    vector_D: Vectors
+    counts_P: Floats
+    cosines_P: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Knowledge:
     """Passages with unit vectors `vectors_PD`, and briefs: `briefs_BN` are places in `passages`, the anchor first, -1
     where there is none. `opened_P` is 0 for articles, which are always known. `ready_R`: the briefs most asked for,
-    taken unless another is nearer by more than `prefer`. `far`: the cosine below which an anchor is too far; `talk_SD`:
-    the vectors of SMALL_TALK. `choose`: see bot/reranking.py."""
+    taken unless another is worth more by more than `prefer`. `far`: the cosine below which what is nearest is too far;
+    `talk_SD`: the vectors of SMALL_TALK. `said`: see bot/worth.py; `choose`: bot/reranking.py."""
 
     id: str
     passages: list[Passage]
@@ -74,60 +84,88 @@ class Knowledge:
     quotes: Quotes
     encoder: Encode
     ranking: Ranking
+    said: Said
     far: float = -1.0
     talk_SD: Vectors | None = None
     choose: Choose = nearest
 
     def search(self, question: str, *, before: datetime | None = None, ticket: str = "") -> Found:
-        """The brief nearest to a question (bot/reranking.py), its anchor first, each passage cut to what is shown;
-        `score` is its cosine and `quote` the sentence nearest of all.
+        """The brief whose anchor is most likely a good reply to a question, the anchor first, each passage cut to what
+        is shown; `score` is its cosine, `worth` the anchor's chance and `quote` the sentence nearest of all.
 
         `before` admits only briefs of tickets opened earlier; `ticket` is the id of the one at hand, never its own
         evidence.
         """
-        vector = self.encoder([question])[0]
-        passages = self._found(question, vector, before, ticket)
-        return Found(self.quotes.mark(passages, vector), self.standing(vector, passages))
-
-    def standing(self, vector: Vectors, passages: Sequence[Passage]) -> Standing:
-        nearest = passages[0].score if passages else -1.0
-        talk = -1.0 if self.talk_SD is None else float((self.talk_SD @ vector).max())
-        if talk > max(nearest, LEAST_TALK):
-            return "small_talk"
-        return "far" if nearest < self.far or not passages else "known"
+        return self._found(question, self.encoder([question])[0], before, ticket)
 
     def embed(self, exchanges: Sequence[Exchange], *, progress: bool = False) -> Vectors:
         """What their questions are searched by: [len(exchanges), D]."""
         return self.encoder([exchange.question for exchange in exchanges], progress=progress)
 
-    def evidence(
-        self, exchanges: Sequence[Exchange], vectors_ED: Vectors, *, quotes: bool = False
-    ) -> dict[str, list[Passage]]:
-        """By exchange id, the evidence each is answered from, as it was known when its ticket was opened."""
-        found: dict[str, list[Passage]] = {}
-        for exchange, vector in zip(exchanges, vectors_ED, strict=True):
-            passages = self._found(exchange.question, vector, exchange.created, exchange.ticket_id)
-            found[exchange.id] = self.quotes.mark(passages, vector) if quotes else passages
-        return found
+    def evidence(self, exchanges: Sequence[Exchange], vectors_ED: Vectors, *, quotes: bool = False) -> dict[str, Found]:
+        """By exchange id, what each is answered from, as it was known when its ticket was opened."""
+        return {
+            exchange.id: self._found(exchange.question, vector, exchange.created, exchange.ticket_id, quotes=quotes)
+            for exchange, vector in zip(exchanges, vectors_ED, strict=True)
+        }
 
-    def _found(self, question: str, vector: Vectors, before: datetime | None, ticket: str) -> list[Passage]:
-        near = list(islice(self._near(vector, before, ticket), CANDIDATES))
-        return self.brief(self.choose(question, near), vector) if near else []
+    def _found(
+        self, question: str, vector: Vectors, before: datetime | None, ticket: str, *, quotes: bool = True
+    ) -> Found:
+        counts_P = self.ranking.counts(question)
+        asked = Asked(question, vector, counts_P, self.vectors_PD @ vector)
+        until = np.inf if before is None else before.timestamp()
+        near = [number for number in self._near(asked, until) if not ticket or self._owner(number) != ticket]
+        standing = self._standing(asked, near)
+        if not near:
+            return Found([], standing)
+        worth = self._worth(asked, near, until, ticket)
+        order = np.argsort(-(worth.scores + self.prefer * np.isin(near, self.ready_R)), kind="stable")
+        chosen = self.choose(question, [near[place] for place in order])
+        passages = self.brief(chosen, vector)
+        passages[0] = passages[0].model_copy(update={"worth": round(float(worth.good_K[near.index(chosen)]), 4)})
+        return Found(self.quotes.mark(passages, vector) if quotes else passages, standing)
 
-    def _near(self, vector: Vectors, before: datetime | None, ticket: str) -> Iterator[int]:
-        """The numbers of the briefs that may answer, the nearest first."""
+    def _owner(self, number: int) -> str:
+        return ticket_of(self.passages[int(self.briefs_BN[number, 0])])
+
+    def _standing(self, asked: Asked, near: Sequence[int]) -> Standing:
+        nearest = max((float(asked.cosines_P[self.briefs_BN[number, 0]]) for number in near), default=-1.0)
+        talk = -1.0 if self.talk_SD is None else float((self.talk_SD @ asked.vector_D).max())
+        if talk > max(nearest, LEAST_TALK):
+            return "small_talk"
+        return "far" if nearest < self.far or not near else "known"
+
+    def _near(self, asked: Asked, until: float) -> list[int]:
+        """The numbers of the briefs that may answer: near as a whole, or with a near past ticket or article first."""
         anchors_B = self.briefs_BN[:, 0]
-        known_B = np.full(len(anchors_B), True)
-        if before is not None:
-            known_B = self.opened_P[anchors_B] < before.timestamp()
-        scores_B = self.matched_BD @ vector
-        scores_B[self.ready_R] += self.prefer
-        scores_B[~known_B] = -2.0
-        for number in best(scores_B, 64):
-            if scores_B[number] == -2.0:
-                return
-            if not ticket or ticket_of(self.passages[int(anchors_B[number])]) != ticket:
-                yield int(number)
+        whole_B = self.matched_BD @ asked.vector_D
+        whole_B[self.ready_R] += self.prefer
+        tickets_P = np.where(self.opened_P > 0, nearness(asked.cosines_P, asked.counts_P), -np.inf)
+        ways = (whole_B, tickets_P[anchors_B], self._articles(asked, until, -np.inf)[anchors_B])
+        known_B = self.opened_P[anchors_B] < until
+        found: dict[int, None] = {}
+        for scores_B in ways:
+            open_B = np.where(known_B, scores_B, -np.inf)
+            found |= dict.fromkeys(int(number) for number in best(open_B, NEAR) if np.isfinite(open_B[number]))
+        return list(found)
+
+    def _articles(self, asked: Asked, until: float, others: float) -> Floats:
+        """How near each piece of an article is, and `others` for what is none: [P]."""
+        near_P = np.full(len(self.passages), others, np.float32)
+        near_P[self.ranking.piece_C] = self.ranking.pieces(asked.vector_D, asked.counts_P, until)
+        return near_P
+
+    def _worth(self, asked: Asked, near: Sequence[int], until: float, ticket: str) -> Worth:
+        """What each brief's anchor is worth as a reply."""
+        past_T = np.flatnonzero((self.opened_P > 0) & (self.opened_P < until))
+        past_T = past_T[best(nearness(asked.cosines_P[past_T], asked.counts_P[past_T]), NEIGHBOURS + 1)]
+        others = [place for place in past_T if ticket_of(self.passages[place]) != ticket][:NEIGHBOURS]
+        anchor_K = self.briefs_BN[list(near), 0]
+        return weigh(
+            Question(asked.text, asked.vector_D, self.said.vectors_PD[others]), self.said.of(anchor_K),
+            asked.cosines_P[anchor_K], scaled(asked.counts_P)[anchor_K], self._articles(asked, until, 0.0)[anchor_K],
+        )  # fmt: skip
 
     def brief(self, number: int, vector: Vectors | None = None) -> list[Passage]:
         """A brief's passages, cut to what is shown."""
@@ -181,7 +219,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     order_B = most_asked(asked_R2, len(briefs_BN))
     known = Knowledge(
         f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, matched_BD, order_B[: settings.ready],
-        settings.prefer, settings.words, Quotes(encoder), encoder, ranking,
+        settings.prefer, settings.words, Quotes(encoder), encoder, ranking, all_said(store, passages),
         far=float(np.quantile(asked_R2[:, 1], settings.far)) if len(asked_R2) else -1.0,
         talk_SD=encoder(list(SMALL_TALK)), choose=choose,
     )  # fmt: skip
@@ -219,42 +257,3 @@ def _ranking(store: Store, name: str, tickets: Path, passages: Sequence[Passage]
               np.array([link.created.timestamp() for link in links]), linked_LA),
         load_words(store.folder / f"{name}-words", [f"{passage.title}\n{passage.text}" for passage in passages]),
     )  # fmt: skip
-
-
-def searchable(passage: Passage) -> str:
-    """What of a passage is matched: an article's text, but only the question of a past ticket."""
-    body = passage.text.partition(ANSWER)[0].removeprefix("Customer: ") if passage.kind == "ticket" else passage.text
-    return f"{passage.title}\n{body}"
-
-
-def shorten(passage: Passage, words: int) -> str:
-    """What of a passage is shown: of a past ticket little of the question and `words` of the reply, the evidence."""
-    asked, mark, reply = passage.text.partition(ANSWER)
-    if passage.kind == "ticket" and mark:
-        return f"{cap(asked, ASKED_WORDS)}{ANSWER}{_whole(cap(reply, words))}"
-    return _whole(cap(passage.text, words))
-
-
-def cap(text: str, words: int) -> str:
-    """The first `words` words, their spacing kept, and an ellipsis where there were more."""
-    parts = re.findall(r"\S+\s*", text)
-    return text if len(parts) <= words else "".join(parts[:words]).rstrip() + " …"
-
-
-def _whole(text: str) -> str:
-    """A capped text without the sentence or step that was cut in the middle, unless half of it would go: what breaks
-    off in the notes is repeated, broken off, to the customer."""
-    if not text.endswith(" …"):
-        return text
-    end = max((match.end() for match in END.finditer(text)), default=0)
-    return text[:end].rstrip() if end >= len(text) / 2 else text
-
-
-def article_of(passage: Passage) -> str:
-    """The id of the article that a piece is from."""
-    return passage.id.rpartition("#")[0]
-
-
-def ticket_of(passage: Passage) -> str:
-    """The id of the ticket that a passage is from; an article's own id for a piece of an article."""
-    return passage.id.rpartition("-")[0] if passage.kind == "ticket" else passage.id

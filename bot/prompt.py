@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from bot.knowledge import cap
+from bot.passages import cap
 from data.records import ANSWER, Passage, Turn
 from data.workspace import digest
 

@@ -4,8 +4,8 @@
     notes too far away       ──▶ human    (both models answer from notes; without any they invent)
     greetings and thanks     ──▶ teacher, or human while there is none
     student gone or failed   ──▶ teacher, or human while there is none
-    score >= threshold       ──▶ student
-    score below, or it defers ──▶ teacher, or human while there is none
+    worth >= threshold       ──▶ student
+    worth below, or it defers ──▶ teacher, or human while there is none
 
 Every decision is recorded with its scores and returned with the reply.
 """
@@ -44,21 +44,21 @@ class RoutingDecision:
 
 @dataclass(frozen=True, slots=True)
 class StudentState:
-    """What is known at the moment of deciding. `score` is None until the first tokens have been held; `deferred`: those
-    tokens begin the words the student was taught to hand over with."""
+    """What is known when deciding. `worth`: the chance that the notes hold a good reply (bot/worth.py), None
+    before they were searched; `deferred`: the student begins the words it was taught to hand over with."""
 
     question: str
     up: bool = True
     teacher_up: bool = True
     standing: Standing = "known"
     failure: Trouble | None = None
-    score: float | None = None
+    worth: float | None = None
     deferred: bool = False
 
 
 def decide(state: StudentState, threshold: float) -> RoutingDecision:
     """The route and why. `threshold` is the release's."""
-    scores = {} if state.score is None else {"confidence": round(state.score, 4)}
+    scores = {} if state.worth is None else {"worth": round(state.worth, 4)}
     if denied := deny(state.question):
         return RoutingDecision("human", denied, scores, threshold)
     if state.standing == "far":
@@ -70,11 +70,11 @@ def decide(state: StudentState, threshold: float) -> RoutingDecision:
         return RoutingDecision(next_best, "small_talk", scores, threshold)
     if not state.up:
         return RoutingDecision(next_best, "student_down", scores, threshold)
-    if state.score is None:
+    if state.worth is None:
         return RoutingDecision("student", "trying", scores, threshold)
     if state.deferred:
         return RoutingDecision(next_best, "student_deferred", scores, threshold)
-    if state.score >= threshold:
+    if state.worth >= threshold:
         return RoutingDecision("student", "confident", scores, threshold)
     return RoutingDecision(next_best, "unsure", scores, threshold)
 

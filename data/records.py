@@ -125,6 +125,7 @@ class Passage(Record):
     """One piece of evidence: part of an article, or a resolved past ticket (question and reply, ANSWER between them).
 
     `score`: cosine with the question. `quote`: its sentence nearest to the question, if no other one has a nearer.
+    `worth`: the chance that it is a good reply to the question, of the first one found (bot/worth.py).
     """
 
     id: str
@@ -136,6 +137,7 @@ class Passage(Record):
     score: float = 0.0
     quote: str = ""
     topic: str = ""
+    worth: float = 0.0
 
 
 class Link(Record):
@@ -152,7 +154,7 @@ class Answer(Record):
 
     `sample_id` hashes exchange, prompt, sampling parameters, seed and model, so a rerun never repeats an answer.
     `logprob` is the mean log-probability of the answer's tokens (None when the engine does not tell);
-    `confidence` is the router's score of its first tokens.
+    `confidence` is the probability of its first token.
     """
 
     sample_id: str

@@ -1,61 +1,56 @@
-"""On which answers the fallback threshold rests: the student's replies to the validation exchanges, judged.
-
-Its replies to the held-out ones are never used for it, so the report's figures stay honest about the release they
-describe. Of the teacher only the share of good replies counts: a question goes to it where it does better.
+"""From which worth on the student answers by itself: read off the validation exchanges, never off the held-out ones, so
+the report's figures stay honest about the release they describe.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from statistics import fmean
+from itertools import accumulate
 
-from bot.confidence import calibrate
 from bot.desk import Desk
-from data.records import Answer, Exchange, Record, Source, Standing
+from data.records import Answer, Exchange, Record, Split, Standing
 from data.text import is_deferral, is_evasion, is_repetitive, overlap, support, unsupported
 
 LEAST_SUPPORT = 0.6
 LEAST_OVERLAP = 0.25
-JUDGED = {("student", "validation"), ("teacher", "heldout")}
 
 
 class Judged(Record):
-    """`confidence`: the router's score of the reply's first tokens; `good`: no check found a fault in the reply;
+    """`worth`: what the router decides by (bot/worth.py); `good`: no check found a fault in the student's reply;
     `standing`: only a question that is "known" would reach the student."""
 
     exchange_id: str
+    split: Split = "validation"
     standing: Standing = "known"
-    source: Source = "student"
-    confidence: float
+    worth: float
     good: bool
 
 
 def calibration(desk: Desk, answers: Iterable[Answer]) -> list[Judged]:
-    """The student's validation answers with a verdict each, and the teacher's held-out ones: who asks the teacher
-    should know how often it is right."""
+    """The student's answers with a verdict each."""
     exchanges = {exchange.id: exchange for exchange in desk.exchanges}
     return [
         Judged(
-            exchange_id=answer.exchange_id, source=answer.source, confidence=answer.confidence,
+            exchange_id=answer.exchange_id, split=exchanges[answer.exchange_id].split,
+            worth=desk.worth(exchanges[answer.exchange_id]),
             standing=desk.standings.get(answer.exchange_id, "known"),
             good=is_good(answer, exchanges[answer.exchange_id], desk.context(exchanges[answer.exchange_id])),
         )
         for answer in answers
-        if (answer.source, exchanges[answer.exchange_id].split) in JUDGED
+        if answer.source == "student"
     ]  # fmt: skip
 
 
 def threshold(judged: Iterable[Judged], target: float) -> float:
-    """The confidence from which the student answers by itself: its replies are good at the share `target`, or as often
-    as the teacher's where those are good less often. With nothing to calibrate on, one that no reply reaches.
+    """The least worth from which the student answers: of the questions from there on, the share `target` is expected to
+    get a good reply. The worth of a question is a calibrated chance (bot/worth.py), so its mean is that share. With
+    nothing to calibrate on, one that no question reaches; where none reaches the target, the best question's.
     """
-    judged = [row for row in judged if row.standing == "known"]
-    mine = [row for row in judged if row.source == "student"]
-    teachers = [row.good for row in judged if row.source == "teacher"]
-    if not mine:
+    ranked = sorted((row.worth for row in judged if (row.split, row.standing) == ("validation", "known")), reverse=True)
+    if not ranked:
         return 1.0
-    least = min(target, fmean(teachers)) if teachers else target
-    return calibrate([row.confidence for row in mine], [row.good for row in mine], least)
+    means = (total / count for count, total in enumerate(accumulate(ranked), 1))
+    return min((worth for worth, mean in zip(ranked, means, strict=True) if mean >= target), default=ranked[0])
 
 
 def is_good(answer: Answer, exchange: Exchange, seen: str) -> bool:

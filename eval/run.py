@@ -113,9 +113,7 @@ class Contest:
             engine.logprobs = system.name == "student"  # its router reads them; it is timed as it serves
             if unfinished and system.name != "teacher":
                 await _read_ahead(engine, self.desk, exchanges)
-        await answer_all(
-            asks, parallel=1, sink=self.journal.add, label=label, done=done, hold=config.serving.hold_tokens
-        )
+        await answer_all(asks, parallel=1, sink=self.journal.add, label=label, done=done)
 
 
 async def _read_ahead(engine: Engine, desk: Desk, exchanges: Sequence[Exchange]) -> None:

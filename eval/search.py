@@ -16,7 +16,8 @@ from statistics import fmean
 import numpy as np
 import numpy.typing as npt
 
-from bot.knowledge import Knowledge, searchable
+from bot.knowledge import Knowledge
+from bot.passages import searchable
 from bot.ranking import nearness
 from data.parquet import read_rows
 from data.records import ANSWER, Link, Passage

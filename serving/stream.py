@@ -113,7 +113,7 @@ class Talk:
         self._state.telemetry.reply(
             ReplyLine(
                 digest(self.begun.conversation), self.reply, self._incoming.channel, route, reason, self.release,
-                self.generation, self.decision.scores.get("confidence"), self._done.finish, round(self._first, 4),
+                self.generation, self.decision.scores.get("worth"), self._done.finish, round(self._first, 4),
                 round(seconds, 4), self._done.prompt_tokens, self._done.completion_tokens,
             )
         )  # fmt: skip

@@ -2,8 +2,8 @@
 
 The newest student answers every validation and held-out exchange by itself and with an opening to fall back on; the
 three nearest sentences of the notes stand beside, no model in them. Then the same again without prompt lookup. Prints
-the content shared with our agents' replies, the replies that repeat themselves, the tokens made in a second, and how
-well the first tokens tell a reply that shares LEAST_OVERLAP with the agent's (AUC). About 8 minutes.
+the content shared with our agents' replies, the replies that repeat themselves and the tokens made in a second. About
+8 minutes.
 """
 
 from __future__ import annotations
@@ -15,16 +15,13 @@ from dataclasses import replace
 from statistics import fmean
 
 from bot.answering import Job
-from bot.confidence import UNSURE, score
+from bot.confidence import UNSURE
 from bot.config import Config, load
 from bot.desk import Desk, gather
 from bot.engine import Completion, Engine
 from bot.launch import running
 from data.text import is_repetitive, overlap
 from data.workspace import Workspace
-from eval.calibration import LEAST_OVERLAP
-
-HOLDS = (1, 3, 12)
 
 
 async def replies(engine: Engine, jobs: Sequence[Job]) -> list[Completion]:
@@ -36,22 +33,12 @@ async def replies(engine: Engine, jobs: Sequence[Job]) -> list[Completion]:
 
 def describe(name: str, desk: Desk, made: Sequence[Completion]) -> str:
     shared = [overlap(reply.text, e.human_reply) for reply, e in zip(made, desk.exchanges, strict=True)]
-    good = [share >= LEAST_OVERLAP for share in shared]
     repeats = sum(is_repetitive(reply.text) for reply in made)
     pace = sum(r.completion_tokens for r in made) / sum(r.seconds - r.first_token_seconds for r in made)
-    told = ", ".join(f"{h}: {auc([score(r.logprobs, r.margins, h) for r in made], good):.2f}" for h in HOLDS)
     return (
         f"{name:22} | {fmean(shared):5.3f} shared with the agent | {repeats} of {len(made)} repeat themselves | "
-        f"{pace:3.0f} tokens/s | AUC by tokens {told}"
+        f"{pace:3.0f} tokens/s"
     )
-
-
-def auc(scores: Sequence[float], good: Sequence[bool]) -> float:
-    """How often a good reply is scored above another one; ties count half."""
-    right = [s for s, g in zip(scores, good, strict=True) if g]
-    wrong = [s for s, g in zip(scores, good, strict=True) if not g]
-    pairs = [(a > b) + (a == b) / 2 for a in right for b in wrong]
-    return fmean(pairs) if pairs else float("nan")
 
 
 async def measure(workspace: Workspace, config: Config) -> None:

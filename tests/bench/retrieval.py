@@ -16,7 +16,8 @@ import torch
 
 from bot.cli.loop import run_import
 from bot.encoder import Encode, load_encoder, plain
-from bot.knowledge import Knowledge, load, searchable
+from bot.knowledge import Knowledge, load
+from bot.passages import searchable
 from bot.ranking import Vectors, nearness
 from bot.weights import resolve
 from data.workspace import Workspace

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bot.config import Config
-from bot.journal import Journal
 from data.parquet import read_rows
 from data.workspace import Workspace
 from eval.calibration import Judged, threshold
@@ -71,20 +70,15 @@ def table(folder: Path) -> str:
 
 
 def fallback(folder: Path) -> str:
-    """What share of the held-out exchanges the student would pass on, at the threshold of its validation replies."""
+    """What share of the held-out exchanges the student would pass on, at the threshold of the validation exchanges."""
     judged = read_rows(folder / "calibration.parquet", Judged)
-    least = threshold(judged, Config().serving.target_good)
-    mine = [row for row in judged if row.source == "student"]
-    others = [row for row in judged if row.source == "teacher"]
-    checked = {row.exchange_id for row in mine}
-    answers = [answer for answer in Journal(folder / ".answers.jsonl").answers if answer.source == "student"]
-    heldout = [answer for answer in answers if answer.exchange_id not in checked]
-    far = {row.exchange_id for row in others if row.standing != "known"}
-    passed_on = sum(answer.confidence < least for answer in heldout if answer.exchange_id not in far)
-    good = f"good: {sum(row.good for row in mine)} of {len(mine)} validation replies"
-    teachers = f"{sum(row.good for row in others)} of the teacher's {len(others)} held-out ones"
-    first = f"{len(far)} of {len(heldout)} to a person at once, notes too far; {passed_on} to the teacher"
-    return f"- Fallback: {first} (threshold {least:.3f}; {good}, {teachers})"
+    mine, heldout = ([row for row in judged if row.split == split] for split in ("validation", "heldout"))
+    least = threshold(mine, Config().serving.target_good)
+    far = sum(row.standing != "known" for row in heldout)
+    passed_on = sum(row.worth < least for row in heldout if row.standing == "known")
+    first = f"{far} of {len(heldout)} to a person at once, notes too far; {passed_on} to the teacher"
+    good = f"checks passed by {sum(row.good for row in mine)} of {len(mine)} validation replies"
+    return f"- Fallback: {first} (least worth {least:.3f}; {good})"
 
 
 def main() -> None:

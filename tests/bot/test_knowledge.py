@@ -10,11 +10,13 @@ import pytest
 
 from bot.briefs import asked, gather_briefs, matched, most_asked
 from bot.config import Retrieval
-from bot.knowledge import Knowledge, load, searchable, shorten
+from bot.knowledge import Knowledge, load
+from bot.passages import searchable, shorten
 from bot.quote import Quotes
 from bot.ranking import Links, Ranking, Vectors
 from bot.reranking import nearest
 from bot.vectors import Store
+from bot.worth import Said
 from data.parquet import write_rows
 from data.records import Link, Passage
 from data.workspace import Workspace
@@ -55,6 +57,7 @@ def known() -> Knowledge:
     return Knowledge(
         "k", PASSAGES, vectors_PD, opened_P, briefs_BN, matched(vectors_PD, briefs_BN),
         ready_R=np.zeros(0, np.int32), prefer=0.2, words=20, quotes=Quotes(silent), encoder=compass, ranking=ranking,
+        said=Said(np.zeros((len(PASSAGES), 2), np.float32), np.zeros((len(PASSAGES), 4), np.float32)),
     )  # fmt: skip
 
 

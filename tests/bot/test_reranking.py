@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from bot.config import Retrieval
-from bot.knowledge import Knowledge, load, shorten
-from bot.reranking import CANDIDATES, load_reranker
+from bot.knowledge import NEAR, Knowledge, load
+from bot.passages import shorten
+from bot.reranking import load_reranker
 from data.errors import BadInput
 from data.parquet import write_rows
 from data.records import Exchange, Passage, Turn
@@ -33,7 +34,7 @@ PASSAGES = [
         id=f"{word}-1", kind="ticket", title=word, text=f"Customer: {word}\nAgent: clean the {other} and try again",
         created=START + timedelta(days=day),
     )
-    for day, (word, other) in enumerate(zip(WORDS, reversed(WORDS), strict=True))
+    for day, (word, other) in enumerate(zip(WORDS[:NEAR], reversed(WORDS[:NEAR]), strict=True))
 ]  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """To its encoder all notes are equally near, so that the first ones are the candidates."""
+    """To its encoder all notes are equally near, and there are no more of them than are looked at."""
     monkeypatch.setattr("bot.knowledge.load_encoder", lambda *_: lambda texts, **_: np.ones((len(texts), 2), "float32"))
     (tmp_path / "embeds").mkdir()
     write_rows(tmp_path / "tickets" / "passages.parquet", PASSAGES, Passage)
@@ -105,13 +106,14 @@ def test_of_the_nearest_notes_the_one_that_it_scores_highest_is_found(desk: Path
     shown = [f"{passage.title}\n{shorten(passage, 80)}" for passage in PASSAGES]
     exchanges = [exchange(question) for question in QUESTIONS]
     evidence = known.evidence(exchanges, known.embed(exchanges))
-    firsts = set()
+    firsts, others = set(), set()
     for question in QUESTIONS:
-        best = int(np.argmax(scores(model, question, shown[:CANDIDATES])))
-        assert known.search(question).passages[0].id == PASSAGES[best].id == evidence[question][0].id
-        assert without.search(question).passages[0].id == PASSAGES[0].id
-        firsts.add(best)
+        best = int(np.argmax(scores(model, question, shown)))
+        assert known.search(question).passages[0].id == PASSAGES[best].id == evidence[question].passages[0].id
+        firsts.add(PASSAGES[best].id)
+        others.add(without.search(question).passages[0].id)
     assert len(firsts) > 1, "what is found depends on the question"
+    assert firsts != others, "and on the cross-encoder"
 
 
 def test_it_chooses_only_among_notes_that_may_answer(desk: Path, model: str) -> None:

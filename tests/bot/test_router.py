@@ -13,18 +13,18 @@ from bot.router import HANDOFF, StudentState, decide, farewell
 @pytest.mark.parametrize(
     ("state", "route", "reason"),
     [(StudentState("hi"), "student", "trying"),
-     (StudentState("hi", score=0.5), "student", "confident"),
-     (StudentState("hi", score=0.49), "teacher", "unsure"),
-     (StudentState("hi", score=0.9, deferred=True), "teacher", "student_deferred"),
-     (StudentState("hi", score=0.9, deferred=True, teacher_up=False), "human", "student_deferred"),
-     (StudentState("hi", score=0.49, teacher_up=False), "human", "unsure"),
+     (StudentState("hi", worth=0.5), "student", "confident"),
+     (StudentState("hi", worth=0.49), "teacher", "unsure"),
+     (StudentState("hi", worth=0.9, deferred=True), "teacher", "student_deferred"),
+     (StudentState("hi", worth=0.9, deferred=True, teacher_up=False), "human", "student_deferred"),
+     (StudentState("hi", worth=0.49, teacher_up=False), "human", "unsure"),
      (StudentState("hi", up=False), "teacher", "student_down"),
      (StudentState("hi", up=False, teacher_up=False), "human", "student_down"),
      (StudentState("hi", standing="far"), "human", "no_notes"),
      (StudentState("hi", standing="small_talk"), "teacher", "small_talk"),
      (StudentState("hi", standing="small_talk", teacher_up=False), "human", "small_talk"),
      (StudentState("hi", failure="student_failed"), "teacher", "student_failed"),
-     (StudentState("Let me talk to a human", score=0.99), "human", "asked_for_person")],
+     (StudentState("Let me talk to a human", worth=0.99), "human", "asked_for_person")],
 )  # fmt: skip
 def test_one_route_and_one_reason(state: StudentState, route: str, reason: str) -> None:
     decision = decide(state, 0.5)

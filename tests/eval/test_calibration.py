@@ -1,28 +1,24 @@
+"""From which worth on the student answers: the share of good replies to expect decides, over known questions alone."""
+
 from __future__ import annotations
 
-from data.records import Source
+import pytest
+
+from data.records import Standing
 from eval.calibration import Judged, threshold
 
 
-def judged(source: Source, *goods: bool) -> list[Judged]:
-    """Ever less sure, from 0.9 down by tenths."""
-    return [
-        Judged(exchange_id=f"x{place}", source=source, confidence=0.9 - place / 10, good=good)
-        for place, good in enumerate(goods)
-    ]
+def judged(*worths: float, standing: Standing = "known") -> list[Judged]:
+    return [Judged(exchange_id=f"x{worth}", worth=worth, good=False, standing=standing) for worth in worths]
 
 
-MINE = judged("student", True, True, False, True, False, False)
+@pytest.mark.parametrize(
+    ("target", "least"), [(0.9, 0.9), (0.8, 0.7), (0.7, 0.5), (0.65, 0.5), (0.6, 0.3), (0.1, 0.1), (0.95, 0.9)]
+)
+def test_the_student_answers_as_long_as_the_share_to_expect_is_reached(target: float, least: float) -> None:
+    assert threshold(judged(0.1, 0.3, 0.5, 0.7, 0.9), target) == least
 
 
-def test_the_student_answers_as_far_down_as_its_replies_are_good_at_the_target() -> None:
-    assert threshold(MINE, 0.75) == MINE[3].confidence
-
-
-def test_a_teacher_that_is_good_less_often_is_not_asked_to_do_better() -> None:
-    assert threshold([*MINE, *judged("teacher", True, False, False)], 0.75) == MINE[5].confidence
-    assert threshold([*MINE, *judged("teacher", True, True, True)], 0.75) == MINE[3].confidence
-
-
-def test_nothing_to_go_by_leaves_every_question_to_the_teacher() -> None:
-    assert threshold(judged("teacher", True), 0.75) == 1.0
+def test_questions_that_would_not_reach_the_student_do_not_count() -> None:
+    assert threshold([*judged(0.5, 0.7), *judged(0.99, standing="far")], 0.6) == 0.5
+    assert threshold(judged(0.99, standing="small_talk"), 0.6) == 1.0

@@ -29,7 +29,7 @@ from serving.run import assemble, close
 from tests.engine_server import EngineServer, Script
 
 PASSAGE = Passage(id="a1", kind="article", title="Descaling", text="Use citric acid.", score=0.9)
-SURE, UNSURE = Script("Use citric acid, then rinse."), Script("Maybe it is blue?", logprobs=-4.0, margins=0.1)
+SURE = Script("Use citric acid, then rinse.")
 TEACHER = Script("The teacher says: descale it.")
 
 
@@ -55,6 +55,7 @@ class ScriptedLauncher:
         self.students: list[FakeRunning] = []
         self.teacher_delay = 0.0
         self.standing: Standing = "known"
+        self.worth = 0.9
 
     async def student(self, release: Release) -> FakeRunning:
         if release.model in self.broken:
@@ -68,7 +69,10 @@ class ScriptedLauncher:
         return FakeRunning(self._engine("teacher"))
 
     async def find(self, release: Release) -> tuple[Find, Briefs]:
-        return lambda question: Found([PASSAGE], self.standing), [[PASSAGE]]
+        def search(question: str) -> Found:
+            return Found([PASSAGE.model_copy(update={"worth": self.worth})], self.standing)
+
+        return search, [[PASSAGE]]
 
     def impatient(self) -> None:
         """Students that stall are given up after 0.4 s; everything else may be as slow as this machine is."""

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from tests.engine_server import Script
-from tests.serving.desk import PASSAGE, SURE, TEACHER, UNSURE, Desk, ScriptedLauncher, text_of
+from tests.serving.desk import PASSAGE, SURE, TEACHER, Desk, ScriptedLauncher, text_of
 
 
 def test_named_events_in_order(desk: Desk) -> None:
@@ -24,7 +24,7 @@ def test_named_events_in_order(desk: Desk) -> None:
 
 
 def test_the_page_hears_that_the_teacher_is_being_asked(desk: Desk, launcher: ScriptedLauncher) -> None:
-    launcher.servers["one"].reply = lambda _: UNSURE
+    launcher.worth = 0.1
     pending = [data["pending"] for name, data in desk.chat() if name == "route"]
     assert pending == [True, True, False]
 
@@ -122,7 +122,7 @@ def test_the_page_is_served_with_a_strict_policy(desk: Desk) -> None:
 
 def test_metrics_count_replies_by_route(desk: Desk, launcher: ScriptedLauncher) -> None:
     desk.chat()
-    launcher.servers["one"].reply = lambda _: UNSURE
+    launcher.worth = 0.1
     assert text_of(desk.chat()) == TEACHER.text
     page = desk.client.get("/metrics").text
     assert 'deskmate_replies_total{finish="stop",reason="confident",route="student"} 1.0' in page

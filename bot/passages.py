@@ -1,0 +1,55 @@
+"""What of a passage is matched with a question, shown to a model, and could be said to a customer."""
+
+from __future__ import annotations
+
+import re
+
+from data.records import ANSWER, Passage
+
+ASKED_WORDS = 16
+END = re.compile(r"(?<!\d)[.!?][\"'”’)*]*(?=\s)|\n")
+
+
+def searchable(passage: Passage) -> str:
+    """What of a passage is matched: an article's text, but only the question of a past ticket."""
+    body = passage.text.partition(ANSWER)[0].removeprefix("Customer: ") if passage.kind == "ticket" else passage.text
+    return f"{passage.title}\n{body}"
+
+
+def spoken(passage: Passage) -> str:
+    """What of a passage could be said to a customer: a past ticket's reply, an article's text."""
+    _, mark, reply = passage.text.partition(ANSWER)
+    return reply if mark and passage.kind == "ticket" else passage.text
+
+
+def shorten(passage: Passage, words: int) -> str:
+    """What of a passage is shown: of a past ticket little of the question and `words` of the reply, the evidence."""
+    asked, mark, reply = passage.text.partition(ANSWER)
+    if passage.kind == "ticket" and mark:
+        return f"{cap(asked, ASKED_WORDS)}{ANSWER}{_whole(cap(reply, words))}"
+    return _whole(cap(passage.text, words))
+
+
+def cap(text: str, words: int) -> str:
+    """The first `words` words, their spacing kept, and an ellipsis where there were more."""
+    parts = re.findall(r"\S+\s*", text)
+    return text if len(parts) <= words else "".join(parts[:words]).rstrip() + " …"
+
+
+def _whole(text: str) -> str:
+    """A capped text without the sentence or step that was cut in the middle, unless half of it would go: what breaks
+    off in the notes is repeated, broken off, to the customer."""
+    if not text.endswith(" …"):
+        return text
+    end = max((match.end() for match in END.finditer(text)), default=0)
+    return text[:end].rstrip() if end >= len(text) / 2 else text
+
+
+def article_of(passage: Passage) -> str:
+    """The id of the article that a piece is from."""
+    return passage.id.rpartition("#")[0]
+
+
+def ticket_of(passage: Passage) -> str:
+    """The id of the ticket that a passage is from; an article's own id for a piece of an article."""
+    return passage.id.rpartition("-")[0] if passage.kind == "ticket" else passage.id
