@@ -40,6 +40,9 @@ bench-retrieval: setup ## search on the real desk, beside BM25 and others; CORPU
 bench-opening: setup ## what beginning with the nearest note and prompt lookup are worth
 	@$(BIN)/python -m tests.bench.opening
 
+bench-draft: setup ## what a student gains its teacher as draft model (speculative decoding)
+	@$(BIN)/python -m tests.bench.draft
+
 bench-outside: setup ## which questions reach a model, and which a person at once
 	@$(BIN)/python -m tests.bench.outside
 
@@ -56,4 +59,4 @@ clean: ## remove what the demo made (keeps the virtual environment and weights)
 	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
 	       workspace/releases workspace/knowledge workspace/inspect workspace/deskmate.db*
 
-.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-retrieval bench-opening bench-outside bench-first-token bench-mutations bench-million clean
+.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-retrieval bench-opening bench-draft bench-outside bench-first-token bench-mutations bench-million clean

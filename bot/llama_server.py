@@ -22,6 +22,8 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=4)
     parser.add_argument("--threads", type=int, default=0, help="0 is every core")
     parser.add_argument("--lookup", type=int, default=0, help="tokens guessed at once from the prompt; 0 is none")
+    parser.add_argument("--draft", default="", help="a small model of the same vocabulary that guesses ahead")
+    parser.add_argument("--ahead", type=int, default=4, help="tokens it guesses at once")
     options = parser.parse_args()
     import xllamacpp
 
@@ -53,6 +55,8 @@ def parameters(options: argparse.Namespace) -> Any:
     chosen.sampling.dry_penalty_last_n = 120
     if options.lookup:
         _look_up(chosen.speculative, options.lookup)
+    if options.draft:
+        _guess(chosen.speculative, options.draft, options.ahead, threads)
     return chosen
 
 
@@ -64,6 +68,16 @@ def _look_up(speculative: Any, tokens: int) -> None:
     speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
     speculative.ngram_simple.size_n = MATCHED
     speculative.ngram_simple.size_m = tokens
+
+
+def _guess(speculative: Any, draft: str, tokens: int, threads: int) -> None:
+    """Speculative decoding with a draft model instead: its guesses are checked in one pass."""
+    import xllamacpp
+
+    speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
+    speculative.draft.mparams.path = draft
+    speculative.draft.n_max = tokens
+    speculative.draft.cpuparams.n_threads = speculative.draft.cpuparams_batch.n_threads = threads
 
 
 def _cores() -> int:

@@ -280,6 +280,16 @@ def _dequantise(folder: Path, name: str) -> None:
     _settle(built, folder / "hf")
 
 
+def dense(gguf: Path, folder: Path) -> Path:
+    """`folder`/hf: what a GGUF holds, for vLLM. Made once."""
+    if not (folder / "hf").is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.gguf").unlink(missing_ok=True)
+        (folder / "model.gguf").symlink_to(gguf.resolve())
+        _dequantise(folder, gguf.parent.name)
+    return folder / "hf"
+
+
 def _settle(built: Path, final: Path) -> None:
     """Rename into place once every byte is on the disk."""
     for path in built.rglob("*"):

@@ -8,6 +8,7 @@
       students/<id>/    {manifest.json, adapter/, runs/, training.json}
       models/<id>/      {manifest.json, model.gguf, parity.json, README.md}
       reports/<id>/     {manifest.json, report.json, report.html, cases.parquet}
+      drafts/<model id>/    what the student gains its teacher as draft model (bot/draft.py)
       releases/<id>.json    deskmate.db    weights/    hub/    logs/    answers/ (the teacher's, a journal each)
 
 An id is kind-date-shorthash, the hash taken over inputs and settings: the same work has the same id. Work in

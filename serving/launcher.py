@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from bot import knowledge, launch
+from bot import draft, knowledge, launch
 from bot.attempt import Speaker
 from bot.config import Config
 from bot.engine import Engine
@@ -75,7 +75,8 @@ class LocalLauncher:
         if launch.choose(model) == "remote":
             server = Remote(launch.remote(model))
         else:
-            server = await launch.start(model, self._workspace, log=self._log("teacher"))
+            guess = await asyncio.to_thread(draft.chosen, self._workspace, model)
+            server = await launch.start(model, self._workspace, log=self._log("teacher"), draft=guess)
         server.engine.logprobs = False
         server.engine.first_token_seconds = self._config.serving.teacher_first_token_seconds
         server.engine.between_tokens_seconds = 4 * self._config.serving.between_tokens_seconds

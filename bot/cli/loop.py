@@ -111,12 +111,14 @@ def optimise(config: ConfigFile = None, settings: Settings = None) -> None:
 
 def run_optimise(workspace: Workspace, values: Config) -> Path:
     from bot.weights import resolve
+    from distillation.drafting import check
     from distillation.optimise import optimise as run
 
     base = resolve(values.student.name, workspace, "hf")
     made = run(workspace, workspace.latest("student"), base, values.optimise)
     size = (made / "model.gguf").stat().st_size / 2**20
     typer.echo(f"model {made.name}: {size:.0f} MiB, agrees with the trained student (parity.json)")
+    typer.echo(f"the student as its teacher's draft model: {asyncio.run(check(workspace, values, made))}")
     return made
 
 

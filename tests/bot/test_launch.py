@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import launch
+from bot import commands, launch
 from bot.config import Model
 from bot.launch import choose, running, start
 from data.errors import Busy, ConfigError, EngineError, NotFound
@@ -44,9 +44,7 @@ def gguf(tmp_path: Path) -> Path:
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripted engine in llama.cpp's place."""
-    monkeypatch.setattr(
-        launch, "_llamacpp", lambda _m, _f, port: [sys.executable, "-c", STAND_IN, str(ROOT), str(port)]
-    )
+    monkeypatch.setattr(launch, "llamacpp", lambda _m, _f, port: [sys.executable, "-c", STAND_IN, str(ROOT), str(port)])
 
 
 def gone(pid: int) -> bool:
@@ -124,7 +122,7 @@ async def test_a_failing_block_still_ends_the_server(stand_in: None, gguf: Path,
 async def test_dying_while_loading_names_the_last_line(
     monkeypatch: pytest.MonkeyPatch, gguf: Path, tmp_path: Path, code: str, says: str
 ) -> None:
-    monkeypatch.setattr(launch, "_llamacpp", lambda *_: [sys.executable, "-c", code])
+    monkeypatch.setattr(launch, "llamacpp", lambda *_: [sys.executable, "-c", code])
     with pytest.raises(EngineError, match=says):
         await start(STUDENT, Workspace(tmp_path), path=gguf)
 
@@ -133,7 +131,7 @@ async def test_never_coming_up_is_an_error_and_leaves_no_process(
     monkeypatch: pytest.MonkeyPatch, gguf: Path, tmp_path: Path
 ) -> None:
     code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
-    monkeypatch.setattr(launch, "_llamacpp", lambda *_: [sys.executable, "-c", code])
+    monkeypatch.setattr(launch, "llamacpp", lambda *_: [sys.executable, "-c", code])
     log = tmp_path / "log"
     with pytest.raises(EngineError, match="did not come up in 1 s"):
         await start(STUDENT, Workspace(tmp_path), path=gguf, log=log, load_seconds=1)
@@ -156,11 +154,11 @@ def test_a_killed_parent_leaves_no_orphan(gguf: Path, tmp_path: Path) -> None:
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from bot import launch
+from bot import commands, launch
 from bot.config import Model
 from data.workspace import Workspace
 root, gguf, stand_in = sys.argv[1:]
-launch._llamacpp = lambda _m, _f, port: [sys.executable, "-c", stand_in, root, str(port)]
+launch.llamacpp = lambda _m, _f, port: [sys.executable, "-c", stand_in, root, str(port)]
 async def main():
     model = Model(name="starter-student", engine="llamacpp")
     server = await launch.start(model, Workspace(Path(gguf).parent), path=Path(gguf))
@@ -210,12 +208,12 @@ async def test_a_remote_engine_is_only_connected_to(
 
 def test_vllm_is_told_the_adapter_and_its_rank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "adapter_config.json").write_text('{"r": 24}')
-    monkeypatch.setattr(launch, "has_gpu", lambda: True)
-    command = " ".join(launch._vllm(STUDENT, "/models/student", 8001, tmp_path))
+    monkeypatch.setattr(commands, "has_gpu", lambda: True)
+    command = " ".join(commands.vllm(STUDENT, "/models/student", 8001, tmp_path))
     assert "--max-lora-rank 32" in command
     assert f"--lora-modules lora={tmp_path}" in command
     assert "--dtype bfloat16" in command
-    assert launch._environment("vllm", str(tmp_path))["HF_HUB_OFFLINE"] == "1"
+    assert commands.environment("vllm", str(tmp_path))["HF_HUB_OFFLINE"] == "1"
 
 
 @pytest.mark.slow
