@@ -14,7 +14,7 @@ from itertools import groupby
 
 from tqdm import tqdm
 
-from bot.engine import Engine
+from bot.engine import Completion, Engine
 from bot.prompt import ChatMessage
 from data.errors import DeskmateError
 from data.records import Answer, Source
@@ -54,11 +54,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A job put to one engine; `model` is the name that goes into its sample id."""
+    """A job put to one engine; `model` is the name that goes into its sample id. `capture` gets the sample id and all
+    that the engine said, before the answer is handed over."""
 
     engine: Engine
     model: str
     job: Job
+    capture: Callable[[str, Completion], None] | None = None
 
     @property
     def sample_id(self) -> str:
@@ -104,6 +106,8 @@ async def _answer(ask: Ask) -> Answer:
         job.messages, max_tokens=job.max_tokens, temperature=job.temperature, seed=job.seed, opening=job.opening,
         top_p=job.top_p,
     )  # fmt: skip
+    if ask.capture is not None:
+        ask.capture(ask.sample_id, made)
     mean = sum(made.logprobs) / len(made.logprobs) if made.logprobs else None
     return Answer(
         sample_id=ask.sample_id, exchange_id=job.exchange_id, source=job.source, text=made.text.strip(),

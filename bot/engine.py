@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -34,11 +34,13 @@ AGAINST_LOOPS = 0.4  # small models decoded greedily repeat themselves; every mo
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`logprob` of the chosen token; `margin` between the two likeliest. Both in nats, NaN if unknown."""
+    """`logprob` of the chosen token; `margin` between the two likeliest. Both in nats, NaN if unknown. `entry` is what
+    the API said of it."""
 
     text: str
     logprob: float
     margin: float
+    entry: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,15 @@ class Completion:
     first_token_seconds: float
     logprobs: tuple[float, ...]
     margins: tuple[float, ...]
+    entries: tuple[Any, ...] = ()
 
 
 class Engine:
     """A model behind `url`. Use it from one event loop; any number of requests at a time.
 
     `logprobs`: ask for token probabilities. llama.cpp sorts its whole vocabulary for them at every token:
-    set it to False where nobody reads them.
+    set it to False where nobody reads them. `top`: how many alternatives to each token; `extra`: fields that only this
+    server knows.
     """
 
     def __init__(
@@ -77,7 +81,8 @@ class Engine:
         self.between_tokens_seconds = between_tokens_seconds
         self._key = key
         self._client: AsyncOpenAI | None = None
-        self.logprobs = True
+        self.logprobs, self.top = True, 2
+        self.extra: dict[str, Any] = {}
 
     async def stream(
         self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, seed: int = 0,
@@ -161,6 +166,7 @@ class Engine:
             seconds=time.perf_counter() - began, first_token_seconds=first,
             logprobs=tuple(token.logprob for token in tokens if not math.isnan(token.logprob)),
             margins=tuple(token.margin for token in tokens if not math.isnan(token.logprob)),
+            entries=tuple(token.entry for token in tokens if token.entry is not None),
         )  # fmt: skip
 
     async def ready(self) -> bool:
@@ -197,9 +203,11 @@ class Engine:
         create: Any = self._connect().chat.completions.create
         asked = {"model": self.model, "messages": messages, "stream": True, **body}
         asked["stream_options"] = {"include_usage": True}
+        if self.extra:
+            asked["extra_body"] = {**self.extra, **body.get("extra_body", {})}
         if self.logprobs:
             try:
-                return await create(**asked, logprobs=True, top_logprobs=2)
+                return await create(**asked, logprobs=True, top_logprobs=self.top)
             except BadRequestError as error:
                 if "logprobs" not in str(error):
                     raise
@@ -251,7 +259,7 @@ def _tokens(choice: Any) -> Iterator[Token]:
         texts = [text, *[""] * (len(entries) - 1)]
     for part, entry in zip(texts, entries, strict=True):
         top = sorted((float(item.logprob) for item in entry.top_logprobs or ()), reverse=True)
-        yield Token(part, float(entry.logprob), top[0] - top[1] if len(top) > 1 else math.nan)
+        yield Token(part, float(entry.logprob), top[0] - top[1] if len(top) > 1 else math.nan, entry)
 
 
 def _with_version(url: str) -> str:

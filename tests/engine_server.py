@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FOREVER = 3600.0
+BY_ID = "return_tokens_as_token_ids"
 Body = dict[str, Any]
 
 
@@ -46,6 +47,8 @@ class Script:
     finish: bool = True  # False: [DONE] without any finish_reason
     no_logprobs: bool = False
     usage: bool = True
+    others: Sequence[str] = (" other",)  # to each token, each less likely than the one before by its margin
+    ids: dict[str, int] | None = None  # tell each token's id: as llama.cpp does, or as vLLM does where it is asked to
 
 
 class EngineServer:
@@ -57,6 +60,8 @@ class EngineServer:
         self.cancelled = 0
         self.healthy = True
         self.model = "fake"
+        self.top = 20  # more alternatives are refused
+        self.fields: set[str] = set()  # of BY_ID: what else than OpenAI's own fields is taken
         self.reply: Callable[[Body], Script] = lambda _: Script()
         self.port = 0
         self._scripts: deque[Script] = deque()
@@ -143,6 +148,8 @@ class EngineServer:
                 await working
 
     async def _answer(self, writer: asyncio.StreamWriter, body: Body) -> None:
+        if refused := self._refused(body):
+            return _plain(writer, 400, {"error": {"message": refused, "code": 400}})
         script = self._scripts.popleft() if self._scripts else self.reply(body)
         if script.status != 200:
             message = {429: "too many requests"}.get(script.status, "the engine broke")
@@ -155,6 +162,12 @@ class EngineServer:
             await asyncio.sleep(script.first_delay)
             _plain(writer, 200, _whole(script, body, self.model))
         await writer.drain()
+        return None
+
+    def _refused(self, body: Body) -> str:
+        if (body.get("top_logprobs") or 0) > self.top:
+            return f"top_logprobs must be at most {self.top}"
+        return f"Unrecognized request argument supplied: {BY_ID}" if body.keys() & {BY_ID} - self.fields else ""
 
 
 def _head(writer: asyncio.StreamWriter, status: int, *lines: str) -> None:
@@ -177,10 +190,19 @@ def _at(values: float | Sequence[float], index: int) -> float:
     return float(values) if isinstance(values, int | float) else values[min(index, len(values) - 1)]
 
 
-def _logprob(script: Script, token: str, index: int) -> Body:
+def _logprob(script: Script, token: str, index: int, body: Body) -> Body:
     logprob, margin = _at(script.logprobs, index), _at(script.margins, index)
-    top = [{"token": token, "logprob": logprob}, {"token": " other", "logprob": logprob - margin}]
-    return {"token": token, "logprob": logprob, "top_logprobs": top}
+    texts = [token, *script.others][: body.get("top_logprobs") or 0]
+    top = [{"token": text, "logprob": logprob - place * margin} for place, text in enumerate(texts)]
+    named = [_named(script, each, body) for each in ({"token": token, "logprob": logprob}, *top)]
+    return {**named[0], "top_logprobs": named[1:]}
+
+
+def _named(script: Script, entry: Body, body: Body) -> Body:
+    text = entry["token"]
+    by_id = script.ids if body.get(BY_ID) else None
+    known = {"id": script.ids[text]} if script.ids and not by_id else {}
+    return {**entry, "token": f"token_id:{by_id[text]}" if by_id else text, "bytes": list(text.encode()), **known}
 
 
 def _usage(body: Body, count: int) -> Body:
@@ -190,7 +212,7 @@ def _usage(body: Body, count: int) -> Body:
 
 def _whole(script: Script, body: Body, model: str) -> Body:
     tokens, reason = _tokens(script, body)
-    logprobs = {"content": [_logprob(script, token, index) for index, token in enumerate(tokens)]}
+    logprobs = {"content": [_logprob(script, token, index, body) for index, token in enumerate(tokens)]}
     choice = {
         "index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": "".join(tokens)},
         "logprobs": logprobs if body.get("logprobs") and not script.no_logprobs else None,
@@ -229,7 +251,7 @@ async def _stream(writer: asyncio.StreamWriter, script: Script, body: Body, mode
         await asyncio.sleep(script.delay if index else script.first_delay)
         if index < len(tokens):
             known = body.get("logprobs") and not script.no_logprobs
-            logprobs = {"content": [_logprob(script, tokens[index], index)]} if known else None
+            logprobs = {"content": [_logprob(script, tokens[index], index, body)]} if known else None
             await choice({"content": tokens[index]}, logprobs)
     if script.finish:
         await choice({}, reason=reason)
