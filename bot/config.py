@@ -69,6 +69,7 @@ class Retrieval(Section):
     words: int = Field(80, ge=20, description="at most this many words of each are shown")
     ready: int = Field(160, ge=0, description="briefs asked for most: preferred, and read ahead; about 10 MB each")
     prefer: float = Field(0.1, ge=0, description="how much nearer, in cosine, a brief must be than one of those")
+    margin: float = Field(0.2, ge=0, description="how much more a brief must be worth than the nearest to be taken")
     far: float = Field(0.05, ge=0, le=0.5, description="share of past questions that are too far from what was known")
 
 
@@ -123,6 +124,7 @@ class Serving(Section):
     total_seconds: float = 240.0
     hold_tokens: int = Field(1, ge=1, description="the student's first tokens, held back until it is known to be sure")
     target_good: float = Field(0.7, ge=0, le=1, description="share of good replies to aim at; the teacher's if lower")
+    worth_is_chance: bool = Field(False, description="bot/worth.py was fitted on this desk: aim by it, not by checks")
     max_tokens: int = 200
     require_key: bool = False
 

@@ -2,7 +2,7 @@
 
 A brief is what there is to know about one kind of question: a resolved past ticket (its anchor), the older tickets
 nearest to it and the article passages nearest to it. Of the briefs near a question, as a whole or by their anchor, the
-one is taken whose anchor is most likely a good reply to it (bot/worth.py).
+nearest is taken, or one whose anchor is by a margin more likely a good reply to it (bot/worth.py).
 As a brief does not depend on the question, a server can read it before anybody asks (serving/ahead.py); on the sample
 desk it holds about as much of what our agent went on to say as passages picked one by one.
 
@@ -69,7 +69,8 @@ class Asked:
 class Knowledge:
     """Passages with unit vectors `vectors_PD`, and briefs: `briefs_BN` are places in `passages`, the anchor first, -1
     where there is none. `opened_P` is 0 for articles, which are always known. `ready_R`: the briefs most asked for,
-    taken unless another is worth more by more than `prefer`. `far`: the cosine below which what is nearest is too far;
+    the nearest unless another is nearer by more than `prefer`. `margin`: how much more another brief must be worth
+    than the nearest to be taken instead. `far`: the cosine below which what is nearest is too far;
     `talk_SD`: the vectors of SMALL_TALK. `said`: see bot/worth.py; `choose`: bot/reranking.py."""
 
     id: str
@@ -80,6 +81,7 @@ class Knowledge:
     matched_BD: Vectors
     ready_R: Places
     prefer: float
+    margin: float
     words: int
     quotes: Quotes
     encoder: Encode
@@ -120,7 +122,8 @@ class Knowledge:
         if not near:
             return Found([], standing)
         worth = self._worth(asked, near, until, ticket)
-        order = np.argsort(-(worth.scores + self.prefer * np.isin(near, self.ready_R)), kind="stable")
+        lead_K = np.where(np.arange(len(near)) == 0, self.margin, 0.0)
+        order = np.argsort(-(worth.scores + lead_K), kind="stable")
         chosen = self.choose(question, [near[place] for place in order])
         passages = self.brief(chosen, vector)
         passages[0] = passages[0].model_copy(update={"worth": round(float(worth.good_K[near.index(chosen)]), 4)})
@@ -142,19 +145,14 @@ class Knowledge:
         whole_B = self.matched_BD @ asked.vector_D
         whole_B[self.ready_R] += self.prefer
         tickets_P = np.where(self.opened_P > 0, nearness(asked.cosines_P, asked.counts_P), -np.inf)
-        ways = (whole_B, tickets_P[anchors_B], self._articles(asked, until, -np.inf)[anchors_B])
+        articles_P = self._of_pieces(self.ranking.pieces(asked.vector_D, asked.counts_P, until), -np.inf)
+        ways = (whole_B, tickets_P[anchors_B], articles_P[anchors_B])
         known_B = self.opened_P[anchors_B] < until
         found: dict[int, None] = {}
         for scores_B in ways:
             open_B = np.where(known_B, scores_B, -np.inf)
             found |= dict.fromkeys(int(number) for number in best(open_B, NEAR) if np.isfinite(open_B[number]))
         return list(found)
-
-    def _articles(self, asked: Asked, until: float, others: float) -> Floats:
-        """How near each piece of an article is, and `others` for what is none: [P]."""
-        near_P = np.full(len(self.passages), others, np.float32)
-        near_P[self.ranking.piece_C] = self.ranking.pieces(asked.vector_D, asked.counts_P, until)
-        return near_P
 
     def _worth(self, asked: Asked, near: Sequence[int], until: float, ticket: str) -> Worth:
         """What each brief's anchor is worth as a reply."""
@@ -164,8 +162,15 @@ class Knowledge:
         anchor_K = self.briefs_BN[list(near), 0]
         return weigh(
             Question(asked.text, asked.vector_D, self.said.vectors_PD[others]), self.said.of(anchor_K),
-            asked.cosines_P[anchor_K], scaled(asked.counts_P)[anchor_K], self._articles(asked, until, 0.0)[anchor_K],
+            asked.cosines_P[anchor_K], scaled(asked.counts_P)[anchor_K], self.opened_P[anchor_K] == 0,
+            self._of_pieces(np.repeat(self.ranking.shares(asked.vector_D, until), self.ranking.sizes), 0.0)[anchor_K],
         )  # fmt: skip
+
+    def _of_pieces(self, of_C: Floats, others: float) -> Floats:
+        """What the pieces of articles have, and `others` for what is none: [P]."""
+        made_P = np.full(len(self.passages), others, np.float32)
+        made_P[self.ranking.piece_C] = of_C
+        return made_P
 
     def brief(self, number: int, vector: Vectors | None = None) -> list[Passage]:
         """A brief's passages, cut to what is shown."""
@@ -219,7 +224,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     order_B = most_asked(asked_R2, len(briefs_BN))
     known = Knowledge(
         f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, matched_BD, order_B[: settings.ready],
-        settings.prefer, settings.words, Quotes(encoder), encoder, ranking, all_said(store, passages),
+        settings.prefer, settings.margin, settings.words, Quotes(encoder), encoder, ranking, all_said(store, passages),
         far=float(np.quantile(asked_R2[:, 1], settings.far)) if len(asked_R2) else -1.0,
         talk_SD=encoder(list(SMALL_TALK)), choose=choose,
     )  # fmt: skip

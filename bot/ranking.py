@@ -99,20 +99,25 @@ class Ranking:
         if not len(self.first_A):
             return np.zeros(0, np.float32)
         near_C = COSINE * (self.vectors_PD[self.piece_C] @ vector) + COUNT * scaled(counts_P[self.piece_C])
-        sizes_A = np.diff(self.first_A, append=len(self.piece_C))
-        made: Floats = near_C + np.repeat(self._linked(vector, before), sizes_A)
+        often_A = self.links.linked_LA[self.links.opened_L < before].sum(axis=0)
+        linked_A = np.log(self.shares(vector, before) + FLOOR) + POPULAR * np.log1p(often_A)
+        made: Floats = near_C + np.repeat(linked_A.astype(np.float32), self.sizes)
         return made
 
-    def _linked(self, vector: Vectors, before: float) -> Floats:
+    @property
+    def sizes(self) -> npt.NDArray[np.intp]:
+        """How many pieces each article has: [A]."""
+        return np.diff(self.first_A, append=len(self.piece_C))
+
+    def shares(self, vector: Vectors, before: float = np.inf) -> Floats:
+        """Each article's share in what the nearest past questions were answered with: [A], in [0, 1]."""
         known_L = np.flatnonzero(self.links.opened_L < before)
         cosines_L = self.links.vectors_LD[known_L] @ vector
         best_N = np.argsort(-cosines_L, kind="stable")[:NEIGHBOURS]
         weight_N = np.exp((cosines_L[best_N] - 1) / NEAR)
         votes_A = weight_N @ self.links.linked_LA[known_L[best_N]].astype(np.float32)
-        share_A = votes_A / (votes_A.sum() + NOBODY)
-        often_A = self.links.linked_LA[known_L].sum(axis=0)
-        made: Floats = (np.log(share_A + FLOOR) + POPULAR * np.log1p(often_A)).astype(np.float32)
-        return made
+        share_A: Floats = votes_A / (votes_A.sum() + NOBODY)
+        return share_A
 
 
 def nearness(cosines: Floats, counts: Floats) -> Floats:

@@ -28,10 +28,10 @@ SAID_WORDS = 100  # of a passage, as readers saw them
 AGAINST = 0.5  # what the chance of being wrong counts for, beside that of being good
 NEIGHBOURS = 8  # past replies that a text is compared with: what several colleagues said is seldom wrong
 # 1, log words asked, cosine of the questions, BM25 (1 is the best passage's), cosine of question and text, mean cosine
-# with the neighbours' replies, log words said, question marks, first persons and commands in 20 words, is an article,
-# an article's nearness (bot/ranking.py)
-GOOD = (-3.475, -0.183, 2.404, 0.843, 1.047, 3.436, -0.095, 0.156, -0.614, 0.131, -0.584, 0.416)
-WRONG = (-1.765, 0.158, -0.669, -0.042, -1.690, -1.853, 0.620, -0.002, 0.790, -0.117, -2.661, -0.092)
+# with the neighbours' replies, log words said, question marks, first persons and commands in 20 words; for an article
+# 1, its share in what the nearest past questions were answered with (bot/ranking.py), its cosine once more
+GOOD = (-3.611, -0.129, 2.841, 0.457, 1.223, 3.359, -0.097, 0.145, -0.591, 0.127, -0.663, 3.063, -0.788)
+WRONG = (-1.559, 0.133, -0.443, -0.609, -1.512, -1.871, 0.610, 0.006, 0.785, -0.125, -2.143, -2.438, -0.867)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +82,22 @@ def style(text: str) -> tuple[float, float, float, float]:
     )  # fmt: skip
 
 
-def weigh(question: Question, said: Said, cosines_K: Floats, counts_K: Floats, near_K: Floats) -> Worth:
+def weigh(
+    question: Question,
+    said: Said,
+    cosines_K: Floats,
+    counts_K: Floats,
+    article_K: npt.NDArray[np.bool_],
+    share_K: Floats,
+) -> Worth:
     """What the candidates `said` [K] are worth. `cosines_K`, `counts_K`: of the question with the past questions or
-    articles that hold them, by meaning and by words; `near_K`: an article's nearness, 0 for past tickets."""
-    agreed_K = _agreement(said.vectors_PD, question.replies_ND)
-    article_K = near_K != 0
-    ones_K = np.ones(len(cosines_K), np.float32)
+    articles that hold them, by meaning and by words; `share_K`: of articles, 0 for past tickets."""
+    asked_K = np.full(len(cosines_K), np.log1p(len(question.text.split())), np.float32)
     features_KF = np.stack(
         [
-            ones_K, ones_K * np.log1p(len(question.text.split())), cosines_K, np.where(article_K, 0, counts_K),
-            said.vectors_PD @ question.vector_D, agreed_K, *said.styles_PS.T, article_K, near_K,
+            np.ones_like(asked_K), asked_K, cosines_K, counts_K, said.vectors_PD @ question.vector_D,
+            _agreement(said.vectors_PD, question.replies_ND), *said.styles_PS.T, article_K, share_K,
+            article_K * cosines_K,
         ],
         axis=1,
     )  # fmt: skip

@@ -21,10 +21,11 @@ def create_release(workspace: Workspace, config: Config) -> str:
     about = made.inputs
     model = manifest_of(workspace.find("model", about["model"]))
     student = manifest_of(workspace.find("student", model.inputs["student"]))
-    judged = read_rows(report / "calibration.parquet", Judged)
+    judged, serving = read_rows(report / "calibration.parquet", Judged), config.serving
+    least = threshold(judged, serving.target_good, chances=serving.worth_is_chance)
     release = releases.create(
         workspace, model=model.id, student=student.id, corpus=student.inputs["corpus"], tickets=about["tickets"],
-        report=report.name, prompt_version=prompt.VERSION, threshold=threshold(judged, config.serving.target_good),
+        report=report.name, prompt_version=prompt.VERSION, threshold=least,
         sampling=Sampling(max_tokens=config.serving.max_tokens),
         retrieval=Retrieval.model_validate(made.settings["retrieval"]),
     )  # fmt: skip

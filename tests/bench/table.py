@@ -72,8 +72,10 @@ def table(folder: Path) -> str:
 def fallback(folder: Path) -> str:
     """What share of the held-out exchanges the student would pass on, at the threshold of the validation exchanges."""
     judged = read_rows(folder / "calibration.parquet", Judged)
-    mine, heldout = ([row for row in judged if row.split == split] for split in ("validation", "heldout"))
-    least = threshold(mine, Config().serving.target_good)
+    mine, heldout = (
+        [row for row in judged if (row.source, row.split) == ("student", split)] for split in ("validation", "heldout")
+    )
+    least = threshold(judged, Config().serving.target_good)
     far = sum(row.standing != "known" for row in heldout)
     passed_on = sum(row.worth < least for row in heldout if row.standing == "known")
     first = f"{far} of {len(heldout)} to a person at once, notes too far; {passed_on} to the teacher"

@@ -56,7 +56,8 @@ def known() -> Knowledge:
     briefs_BN = gather_briefs(ranking, TEXTS, opened_P, OWNERS, tickets=2, articles=1)
     return Knowledge(
         "k", PASSAGES, vectors_PD, opened_P, briefs_BN, matched(vectors_PD, briefs_BN),
-        ready_R=np.zeros(0, np.int32), prefer=0.2, words=20, quotes=Quotes(silent), encoder=compass, ranking=ranking,
+        ready_R=np.zeros(0, np.int32), prefer=0.2, margin=0.2, words=20, quotes=Quotes(silent), encoder=compass,
+        ranking=ranking,
         said=Said(np.zeros((len(PASSAGES), 2), np.float32), np.zeros((len(PASSAGES), 4), np.float32)),
     )  # fmt: skip
 
