@@ -48,12 +48,19 @@ def vllm(model: Model, folder: str, port: int, lora: Path | None) -> list[str]:
         "--default-chat-template-kwargs", json.dumps(TEMPLATE),
     ]  # fmt: skip
     if not has_gpu():
-        command.append("--enforce-eager")  # compiling takes minutes on a few cores
+        command += ["--enforce-eager"]  # compiling takes minutes on a few cores
+        command += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", str(whole_prompts(model))]
     if lora is None:
         return command
     rank = int(json.loads((lora / "adapter_config.json").read_text()).get("r", 16))
     fits = next(size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= min(rank, 512))
     return [*command, "--enable-lora", "--max-lora-rank", str(fits), "--lora-modules", f"lora={lora}"]
+
+
+def whole_prompts(model: Model) -> int:
+    """Tokens of a step in which no prompt has to be read in parts: after a part, vLLM turns the seeded generator back,
+    which torch's generator on a CPU cannot do."""
+    return max(4096, model.context)
 
 
 def vllm_dtype() -> str:

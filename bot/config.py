@@ -84,7 +84,11 @@ class Teaching(Section):
     top_p: float = Field(0.95, gt=0, le=1)
     min_support: float = Field(0.6, ge=0, le=1, description="share of an answer's content words seen in its evidence")
     deferral_share: float = Field(0.0, ge=0, le=0.5, description="at most this share of the rows teach handing over")
-    rows: int = Field(88, ge=0, description="answers taught, the best supported ones; 0 is all")
+    past: bool = Field(True, description="what was said the last time, the first of the notes, is a candidate")
+    rows: int = Field(88, ge=0, description="exchanges taught, those with the best answers; 0 is all")
+    each: int = Field(
+        1, ge=1, le=4, description="answers taught of one exchange, if they are distinct and about as good"
+    )
 
 
 class Training(Section):

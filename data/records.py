@@ -154,7 +154,7 @@ class Answer(Record):
 
     `sample_id` hashes exchange, prompt, sampling parameters, seed and model, so a rerun never repeats an answer.
     `logprob` is the mean log-probability of the answer's tokens (None when the engine does not tell);
-    `confidence` is the probability of its first token.
+    `confidence` is the probability of its first token. `weight` and `kind`: as it is taught.
     """
 
     sample_id: str
@@ -171,6 +171,8 @@ class Answer(Record):
     confidence: float = 0.0
     kept: bool = True
     reason: str = ""
+    weight: float = 1.0
+    kind: Kind = "answer"
 
 
 class Manifest(Record):

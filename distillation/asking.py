@@ -100,9 +100,9 @@ class Session:
 
 
 def answerable(desk: Desk, limit: int) -> list[Exchange]:
-    """The train exchanges whose evidence holds most of what our agent said: the teacher's time goes where its answer
-    can be taught. All of them for a `limit` of 0."""
-    best = sorted(desk.part("train"), key=lambda e: (-support(e.human_reply, desk.context(e)), e.id))
+    """The train exchanges whose evidence is worth most and holds most of what our agent said: the teacher's time goes
+    where its answer can be taught. All of them for a `limit` of 0."""
+    best = sorted(desk.part("train"), key=lambda e: (-support(e.human_reply, desk.context(e)) - desk.worth(e), e.id))
     return best[:limit] if limit else best
 
 

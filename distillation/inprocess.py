@@ -55,11 +55,13 @@ class Teacher:
         from vllm import LLM
 
         self.name, self.parallel, self._context = model.name, model.parallel, model.context
+        whole = {} if commands.has_gpu() else {"enable_chunked_prefill": False}
         try:
             self._llm = LLM(
                 model=folder, max_model_len=model.context, max_num_seqs=model.parallel, dtype=commands.vllm_dtype(),
                 max_logprobs=CAP, logprobs_mode="raw_logprobs", enable_prefix_caching=True,
                 enforce_eager=not commands.has_gpu(), gpu_memory_utilization=GPU_SHARE,
+                max_num_batched_tokens=commands.whole_prompts(model), **whole,
             )  # fmt: skip
         except (ValueError, RuntimeError, OSError) as error:
             why = (str(error).strip().splitlines() or [type(error).__name__])[-1]

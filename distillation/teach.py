@@ -24,6 +24,7 @@ from bot.desk import Desk, gather
 from bot.journal import journal_of
 from bot.launch import identity
 from bot.ledger import costs, total
+from bot.passages import spoken
 from data.parquet import write_rows
 from data.records import Answer, Exchange, Source
 from data.workspace import Draft, Workspace, digest, manifest_of
@@ -32,7 +33,7 @@ from distillation.extract import extract
 from distillation.rows import TrainingRow
 from distillation.select import Rules, reasons, select
 
-SELECTION = "6"
+SELECTION = "7"
 
 
 async def teach(workspace: Workspace, config: Config, agree: Agree = lambda _: True) -> Path:
@@ -57,10 +58,15 @@ async def fill(draft: Draft, workspace: Workspace, desk: Desk, config: Config, a
 
 
 def _candidates(exchanges: Sequence[Exchange], desk: Desk, teaching: Teaching) -> list[Answer]:
-    """What may be taught without asking a model: our agents' own replies, and the notes' own sentences."""
+    """What may be taught without asking a model: our agents' own replies, the first note whole, notes' sentences."""
+    past = [_given(e, "notes", spoken(desk.evidence[e.id][0]), desk) for e in exchanges if desk.evidence[e.id]]
     human = [_given(e, "human", e.human_reply, desk) for e in exchanges] if teaching.human else []
     extracts = [(e, extract(e, desk.evidence[e.id])) for e in exchanges] if teaching.extract else []
-    return [*human, *(_given(exchange, "extract", text, desk) for exchange, text in extracts if text)]
+    return [
+        *human,
+        *(past if teaching.past else []),
+        *(_given(exchange, "extract", text, desk) for exchange, text in extracts if text),
+    ]
 
 
 def _given(exchange: Exchange, source: Source, text: str, desk: Desk) -> Answer:
@@ -71,10 +77,11 @@ def _given(exchange: Exchange, source: Source, text: str, desk: Desk) -> Answer:
 
 
 def _store(draft: Draft, desk: Desk, taught: Sequence[Answer], config: Config, spent: dict[str, float]) -> Path:
-    rules = Rules(config.teaching.min_support, config.teaching.deferral_share, config.teaching.rows)
+    teaching = config.teaching
+    rules = Rules(teaching.min_support, teaching.deferral_share, teaching.rows, teaching.each)
     train, validation = desk.part("train"), desk.part("validation")
-    kept, rejected = select([*taught, *_candidates(train, desk, config.teaching)], train, desk.evidence, rules)
-    given = _candidates(validation, desk, config.teaching)
+    kept, rejected = select([*taught, *_candidates(train, desk, teaching)], train, desk.evidence, rules)
+    given = _candidates(validation, desk, teaching)
     checked, _ = select(given, validation, desk.evidence, replace(rules, most=0))
     exchanges = {exchange.id: exchange for exchange in desk.exchanges}
     for name, answers in (("rows", kept), ("validation", checked)):
@@ -87,7 +94,10 @@ def _store(draft: Draft, desk: Desk, taught: Sequence[Answer], config: Config, s
 
 def _row(answer: Answer, exchange: Exchange, desk: Desk) -> TrainingRow:
     shown = desk.messages(exchange)
-    return TrainingRow(sample_id=answer.sample_id, exchange_id=exchange.id, messages=shown, answer=answer.text)
+    return TrainingRow(
+        sample_id=answer.sample_id, exchange_id=exchange.id, messages=shown, answer=answer.text, weight=answer.weight,
+        kind=answer.kind,
+    )  # fmt: skip
 
 
 def _spent(workspace: Workspace, teacher: str) -> dict[str, float]:

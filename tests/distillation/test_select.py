@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -105,3 +106,34 @@ def test_an_answer_that_promises_a_deed_or_shares_little_with_our_agents_is_turn
     assert fault(answer(f"{GOOD} Ask [PERSON]."), EXCHANGE, seen, RULES) == "names somebody"
     assert fault(answer("Say what the label of the item is."), EXCHANGE, seen, RULES).startswith("has little")
     assert trim(f"{GOOD} I'll return the label within 30 days.", seen) == GOOD
+
+
+def test_two_distinct_answers_share_the_weight_of_their_exchange() -> None:
+    second = "Start in My orders > Return an item within 30 days; that takes a minute and the label is on the page."
+    answers = [answer(GOOD), answer(GOOD.replace(". Start", "; start")), answer(second)]
+    assert len(select(answers, [EXCHANGE], {"t1-1": EVIDENCE}, RULES)[0]) == 1
+    kept, _ = select(answers, [EXCHANGE], {"t1-1": EVIDENCE}, replace(RULES, each=2))
+    assert sum(row.weight for row in kept) == pytest.approx(1)
+    assert len(kept) == 2 and second in {row.text for row in kept}
+    assert all(0.3 < row.weight < 0.7 for row in kept)
+
+
+def test_what_was_said_the_last_time_is_taught_where_readers_would_trust_it() -> None:
+    said = answer("Start in My orders > Return an item; it is what everybody with a return label does.", "notes")
+    doubted = [EVIDENCE[0].model_copy(update={"worth": 0.4})]
+    trusted = [EVIDENCE[0].model_copy(update={"worth": 0.6})]
+    exchange = EXCHANGE.model_copy(update={"human_reply": "Please write to us by post about that."})
+    assert not select([said], [exchange], {"t1-1": doubted}, Rules(0.5, 0.0))[0]
+    assert [row.text for row in select([said], [exchange], {"t1-1": trusted}, Rules(0.5, 0.0))[0]] == [said.text]
+
+
+def test_kinds_are_told_and_the_most_doubtful_hand_over() -> None:
+    asking = EXCHANGE.model_copy(update={"human_reply": "Which item do you want to return, and when did you order it?"})
+    kept, _ = select([answer(asking.human_reply, "human")], [asking], {"t1-1": EVIDENCE}, Rules(0.1, 0.0))
+    assert [row.kind for row in kept] == ["clarify"]
+    wrong = [answer("Bananas grow beneath purple mountains at midnight.").model_copy(update={"exchange_id": f"t{n}-1"})
+             for n in (2, 3)]  # fmt: skip
+    others = [EXCHANGE.model_copy(update={"id": f"t{n}-1", "ticket_id": f"t{n}"}) for n in (2, 3)]
+    evidence = {"t1-1": EVIDENCE, "t2-1": [EVIDENCE[0].model_copy(update={"worth": 0.3})], "t3-1": EVIDENCE}
+    kept, _ = select([answer(GOOD), *wrong], [EXCHANGE, *others], evidence, RULES)
+    assert [(row.exchange_id, row.kind) for row in kept] == [("t1-1", "answer"), ("t3-1", "defer")]
