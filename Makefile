@@ -37,6 +37,9 @@ bench-evidence: setup ## how much of what our agents said is in the evidence sho
 bench-retrieval: setup ## search on the real desk, beside BM25 and others; CORPUS=path/to/thunderbird
 	@$(BIN)/python -m tests.bench.retrieval $(CORPUS)
 
+bench-worth: setup ## what notes are worth as replies, fitted and judged again; CORPUS=path/to/thunderbird
+	@$(BIN)/python -m tests.bench.worth $(CORPUS)
+
 bench-opening: setup ## what beginning with the nearest note and prompt lookup are worth
 	@$(BIN)/python -m tests.bench.opening
 
@@ -59,4 +62,4 @@ clean: ## remove what the demo made (keeps the virtual environment and weights)
 	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
 	       workspace/releases workspace/knowledge workspace/inspect workspace/deskmate.db*
 
-.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-retrieval bench-opening bench-draft bench-outside bench-first-token bench-mutations bench-million clean
+.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-retrieval bench-worth bench-opening bench-draft bench-outside bench-first-token bench-mutations bench-million clean

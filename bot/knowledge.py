@@ -29,7 +29,7 @@ from bot.ranking import Floats, Links, Ranking, Vectors, load_words, nearness, s
 from bot.reranking import Choose, load_reranker, nearest
 from bot.vectors import Store, once
 from bot.weights import resolve
-from bot.worth import NEIGHBOURS, Question, Said, Worth, all_said, weigh
+from bot.worth import NEIGHBOURS, Question, Said, all_said, features, weigh
 from data.parquet import read_rows
 from data.records import Exchange, Link, Passage, Standing
 from data.workspace import Workspace, digest, file_sha256
@@ -121,7 +121,7 @@ class Knowledge:
         standing = self._standing(asked, near)
         if not near:
             return Found([], standing)
-        worth = self._worth(asked, near, until, ticket)
+        worth = weigh(self._features(asked, self.briefs_BN[near, 0], until, ticket))
         lead_K = np.where(np.arange(len(near)) == 0, self.margin, 0.0)
         order = np.argsort(-(worth.scores + lead_K), kind="stable")
         chosen = self.choose(question, [near[place] for place in order])
@@ -154,13 +154,17 @@ class Knowledge:
             found |= dict.fromkeys(int(number) for number in best(open_B, NEAR) if np.isfinite(open_B[number]))
         return list(found)
 
-    def _worth(self, asked: Asked, near: Sequence[int], until: float, ticket: str) -> Worth:
-        """What each brief's anchor is worth as a reply."""
+    def features(self, exchange: Exchange, vector: Vectors, places_K: Places) -> Floats:
+        """What passages are judged by as replies to a past question: [K, F] of bot/worth.py."""
+        counts_P = self.ranking.counts(exchange.question)
+        asked = Asked(exchange.question, vector, counts_P, self.vectors_PD @ vector)
+        return self._features(asked, places_K, exchange.created.timestamp(), exchange.ticket_id)
+
+    def _features(self, asked: Asked, anchor_K: Places, until: float, ticket: str) -> Floats:
         past_T = np.flatnonzero((self.opened_P > 0) & (self.opened_P < until))
         past_T = past_T[best(nearness(asked.cosines_P[past_T], asked.counts_P[past_T]), NEIGHBOURS + 1)]
         others = [place for place in past_T if ticket_of(self.passages[place]) != ticket][:NEIGHBOURS]
-        anchor_K = self.briefs_BN[list(near), 0]
-        return weigh(
+        return features(
             Question(asked.text, asked.vector_D, self.said.vectors_PD[others]), self.said.of(anchor_K),
             asked.cosines_P[anchor_K], scaled(asked.counts_P)[anchor_K], self.opened_P[anchor_K] == 0,
             self._of_pieces(np.repeat(self.ranking.shares(asked.vector_D, until), self.ranking.sizes), 0.0)[anchor_K],

@@ -1,7 +1,7 @@
 """How likely what the desk said before is a good reply to a question, and how likely a wrong one: learned from readers.
 
 Two logistic regressions over what is known before any model speaks. Their weights were fitted on 1,590 passages that
-readers scored blind as replies to 296 questions of the real desk (tests/bench/worth.py, which fits them again): good is
+readers scored blind as replies to 281 questions of the real desk (tests/bench/worth.py, which fits them again): good is
 a score of 3 or more of 5, wrong is what would mislead this customer. Cross-validated by question, the AUC is .75 and
 .81, and of the best passages of each question those taken for good with a chance of .6 were good in .6.
 
@@ -82,18 +82,18 @@ def style(text: str) -> tuple[float, float, float, float]:
     )  # fmt: skip
 
 
-def weigh(
+def features(
     question: Question,
     said: Said,
     cosines_K: Floats,
     counts_K: Floats,
     article_K: npt.NDArray[np.bool_],
     share_K: Floats,
-) -> Worth:
-    """What the candidates `said` [K] are worth. `cosines_K`, `counts_K`: of the question with the past questions or
-    articles that hold them, by meaning and by words; `share_K`: of articles, 0 for past tickets."""
+) -> Floats:
+    """What the candidates `said` [K] are judged by, [K, F]. `cosines_K`, `counts_K`: of the question with the past
+    questions or articles that hold them, by meaning and by words; `share_K`: of articles, 0 for past tickets."""
     asked_K = np.full(len(cosines_K), np.log1p(len(question.text.split())), np.float32)
-    features_KF = np.stack(
+    made_KF: Floats = np.stack(
         [
             np.ones_like(asked_K), asked_K, cosines_K, counts_K, said.vectors_PD @ question.vector_D,
             _agreement(said.vectors_PD, question.replies_ND), *said.styles_PS.T, article_K, share_K,
@@ -101,6 +101,10 @@ def weigh(
         ],
         axis=1,
     )  # fmt: skip
+    return made_KF
+
+
+def weigh(features_KF: Floats) -> Worth:
     return Worth(_chance(features_KF, GOOD), _chance(features_KF, WRONG))
 
 
