@@ -9,13 +9,16 @@ same content always has the same id, so making a release twice makes one.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
+from bot import gguf_header
 from bot.config import Retrieval
 from data.errors import BadInput, NotFound
 from data.records import Record
 from data.workspace import Workspace, digest, write_json
 
 FOLDER = "releases"
+TAUGHT_TEMPLATE = "chat_template.jinja"  # in a student's folder: what its rows were rendered with
 
 
 class Sampling(Record):
@@ -73,6 +76,19 @@ def load(workspace: Workspace, name: str) -> Release:
         return Release.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} is damaged; delete it and run `deskmate release create` again") from error
+
+
+def check_template(student: Path, gguf: Path) -> None:
+    """Raises BadInput for a model that would be asked in another chat template than its student was taught in."""
+    taught = student / TAUGHT_TEMPLATE
+    if not taught.is_file():
+        return  # trained before templates were kept
+    served = gguf_header.read(gguf, "tokenizer.chat_template").get("tokenizer.chat_template", "")
+    if str(served).strip() != taught.read_text().strip():
+        raise BadInput(
+            f"{gguf} holds another chat template than {student.name} was taught in: customers would get other answers "
+            "than were evaluated; run `deskmate optimise` and `deskmate release create` again"
+        )
 
 
 def listing(workspace: Workspace) -> list[Release]:

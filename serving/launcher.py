@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from bot import draft, knowledge, launch
+from bot import draft, knowledge, launch, releases
 from bot.attempt import Speaker
 from bot.config import Config
 from bot.engine import Engine
 from bot.knowledge import Found
 from bot.releases import Release
 from data.records import Passage
-from data.workspace import Workspace, digest
+from data.workspace import FOLDERS, Workspace, digest
 
 Find = Callable[[str], Found]
 Briefs = list[list[Passage]]
@@ -63,6 +63,8 @@ class LocalLauncher:
     async def student(self, release: Release) -> Running:
         serving = self._config.serving
         path = self._workspace.find("model", release.model) / "model.gguf"
+        if release.student:
+            releases.check_template(self._workspace.root / FOLDERS["student"] / release.student, path)
         model = self._config.student.model_copy(update={"engine": "llamacpp", "url": ""})
         server = await launch.start(model, self._workspace, path=path, log=self._log(f"student-{release.id}"))
         server.engine.first_token_seconds = serving.first_token_seconds
