@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, islice
@@ -54,10 +55,11 @@ class Teacher:
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # no child to outlive a kill; nothing to serialise
         from vllm import LLM
 
+        _silence_llvmlite()
         self.name, self.parallel, self._context = model.name, model.parallel, model.context
         whole = {} if commands.has_gpu() else {"enable_chunked_prefill": False}
         try:
-            self._llm = LLM(
+            self.llm = LLM(
                 model=folder, max_model_len=model.context, max_num_seqs=model.parallel, dtype=commands.vllm_dtype(),
                 max_logprobs=CAP, logprobs_mode="raw_logprobs", enable_prefix_caching=True,
                 enforce_eager=not commands.has_gpu(), gpu_memory_utilization=GPU_SHARE,
@@ -68,10 +70,10 @@ class Teacher:
             raise EngineError(f"{model.name} could not be loaded ({why})") from error
         self.identity = identity(model)
         self._numbers = count()
-        self.tokenizer: Any = self._llm.get_tokenizer()
+        self.tokenizer: Any = self.llm.get_tokenizer()
         self.origin: Origin = origin_of(
             self.tokenizer, teacher=model.name, revision=weights.revision(model.name),
-            vocabulary=int(self._llm.llm_engine.model_config.get_vocab_size()),
+            vocabulary=int(self.llm.llm_engine.model_config.get_vocab_size()),
         )  # fmt: skip
 
     def answer(self, jobs: Iterable[Job], *, soft: bool = True) -> Iterator[tuple[Job, Answer, SoftLabels | None]]:
@@ -80,7 +82,7 @@ class Teacher:
         Jobs that share a prompt (several seeds) should follow each other: it is then read once. Leaving the loop ends
         what is in flight. Raises EngineError for a prompt that does not fit the teacher's context.
         """
-        asked = ((job, render(self.tokenizer, job.messages), self._sampling(job, soft)) for job in jobs)
+        asked = ((job, render(self.tokenizer, job.messages), self.sampling(job, soft)) for job in jobs)
         for job, output, seconds in self._finished(asked):
             answer, labels = self._taught(job, output, seconds)
             yield job, answer, labels
@@ -109,18 +111,18 @@ class Teacher:
         """Give the memory back."""
         from vllm.distributed import cleanup_dist_env_and_memory
 
-        self._llm.llm_engine.engine_core.shutdown()
-        del self._llm
+        self.llm.llm_engine.engine_core.shutdown()
+        del self.llm
         gc.collect()
         cleanup_dist_env_and_memory()
 
-    def _sampling(self, job: Job, soft: bool) -> SamplingParams:
+    def sampling(self, job: Job, soft: bool) -> SamplingParams:
         """What bot.engine asks a server for, on top of what the model's own files ask for."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
         asked = {
-            **self._llm.llm_engine.model_config.get_diff_sampling_param(),
+            **self.llm.llm_engine.model_config.get_diff_sampling_param(),
             "max_tokens": job.max_tokens, "temperature": job.temperature, "seed": job.seed,
             "frequency_penalty": AGAINST_LOOPS, "logprobs": CAP if soft else None, "flat_logprobs": soft,
         }  # fmt: skip
@@ -140,7 +142,7 @@ class Teacher:
 
     def _finished(self, asked: Iterable[Asked[K]]) -> Iterator[tuple[K, RequestOutput, float]]:
         """Run requests, `parallel` in flight; each one's key, output and seconds as it finishes."""
-        engine = self._llm.llm_engine
+        engine = self.llm.llm_engine
         waiting = iter(asked)
         flying: dict[str, tuple[K, float]] = {}
         try:
@@ -161,7 +163,7 @@ class Teacher:
         if len(ids) >= self._context:
             raise EngineError(f"{self.name} has no room for a prompt of {len(ids)} tokens; raise teacher.context")
         name = str(next(self._numbers))
-        self._llm.llm_engine.add_request(name, {"prompt_token_ids": ids}, params)
+        self.llm.llm_engine.add_request(name, {"prompt_token_ids": ids}, params)
         return name
 
     def _taught(self, job: Job, output: RequestOutput, seconds: float) -> tuple[Answer, SoftLabels | None]:
@@ -185,6 +187,23 @@ class Teacher:
 def load(model: Model, workspace: Workspace) -> Teacher:
     """The configured teacher in this process. Raises NotFound for missing files, EngineError if it does not load."""
     return Teacher(model, weights.resolve(model.name, workspace, "hf"))
+
+
+def _silence_llvmlite() -> None:
+    """vLLM 0.32 reads the __dict__ of whatever is loaded, and llvmlite's library (search brings it) answers to any name
+    with a function: let it answer to functions' names alone."""
+    ffi = sys.modules.get("llvmlite.binding.ffi")
+    if ffi is None:
+        return
+    kind: Any = type(ffi.lib)
+    find = kind.__getattr__
+
+    def named(library: object, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return find(library, name)
+
+    kind.__getattr__ = named
 
 
 def _columns(flat: FlatLogprobs, places: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:

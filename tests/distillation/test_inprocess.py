@@ -39,6 +39,8 @@ def job(number: int, seed: int = 0, tokens: int = TOKENS) -> Job:
 
 
 def load(folder: str) -> None:
+    import llvmlite.binding  # noqa: F401  search brings it, and vLLM stumbled over it
+
     from distillation.inprocess import Teacher
 
     os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "0"  # beside other processes, two threads mostly wait for each other
