@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from itertools import pairwise
 
 WORD = re.compile(r"\w+(?:['’.@/+-]\w+)*")
@@ -97,6 +98,7 @@ def content_words(text: str) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=1 << 16)
 def _stem(word: str) -> str:
     """Plurals and -ing/-ed forms meet their stem; deliberately crude, and the same on both sides."""
     if any(letter.isdigit() for letter in word):
@@ -111,11 +113,16 @@ def _stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > 3 else word
 
 
+@lru_cache(maxsize=4096)
+def _counted(text: str) -> Counter[str]:
+    """Content words with their counts; the same few texts are compared with many."""
+    return Counter(content_words(text))
+
+
 def support(reply: str, context: str) -> float:
     """Share of the reply's content words that the context holds; 0 for a reply without any."""
-    said = content_words(reply)
-    known = set(content_words(context))
-    return sum(word in known for word in said) / len(said) if said else 0.0
+    said, known = _counted(reply), _counted(context)
+    return sum(count for word, count in said.items() if word in known) / said.total() if said else 0.0
 
 
 def bigram_precision(reply: str, context: str) -> float:
@@ -128,9 +135,9 @@ def bigram_precision(reply: str, context: str) -> float:
 
 def overlap(a: str, b: str) -> float:
     """F1 over the multisets of content words, in [0, 1]; symmetric."""
-    left, right = Counter(content_words(a)), Counter(content_words(b))
-    shared = sum((left & right).values())
-    return 2 * shared / (sum(left.values()) + sum(right.values())) if shared else 0.0
+    left, right = _counted(a), _counted(b)
+    shared = sum(min(count, right[word]) for word, count in left.items() if word in right)
+    return 2 * shared / (left.total() + right.total()) if shared else 0.0
 
 
 def facts(text: str) -> set[str]:
@@ -186,12 +193,13 @@ def unsupported(reply: str, context: str) -> list[str]:
     return sorted(facts(reply) - _known(context))
 
 
-def _known(context: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def _known(context: str) -> frozenset[str]:
     """The context's facts and looser forms: a price without its currency, 2.3.1 for v2.3.1, 'two' as 2."""
     known = facts(context) | {_number(number) for number, _ in _NUMBER.findall(context)}
     known |= {fact.split(" ")[0].rstrip("%") for fact in known if fact[:1].isdigit()}
     known |= {fact.lstrip("v") for fact in known if fact.startswith("v")}
-    return known | {COUNTS[word] for word in words(context) if word in COUNTS}
+    return frozenset(known | {COUNTS[word] for word in words(context) if word in COUNTS})
 
 
 def is_deferral(reply: str) -> bool:
