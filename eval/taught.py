@@ -29,7 +29,7 @@ SOURCES: dict[Source, str] = {
     "extract": "the notes’ own sentences",
     "student": "the student",
     "base": "the base student",
-    "notes": "the notes alone",
+    "notes": "what was said the last time",
 }
 KINDS: dict[Kind, str] = {
     "answer": "answers the question",
@@ -38,21 +38,12 @@ KINDS: dict[Kind, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """An answer that is taught: how, and how much it counts."""
-
-    answer: Answer
-    kind: Kind
-    weight: float
-
-
 @dataclass(frozen=True)
 class Taught:
     """`exchanges` and `passages` by id, as far as the import that they are from is still there."""
 
     manifest: Manifest
-    lessons: list[Lesson]
+    kept: list[Answer]
     rejected: list[Answer]
     exchanges: dict[str, Exchange] = field(default_factory=dict)
     passages: dict[str, Passage] = field(default_factory=dict)
@@ -62,32 +53,26 @@ class Taught:
         return self.manifest.counts.get(name, 0.0)
 
     @cached_property
-    def _taught(self) -> dict[str, list[Lesson]]:
-        held: dict[str, list[Lesson]] = defaultdict(list)
-        for lesson in self.lessons:
-            held[lesson.answer.exchange_id].append(lesson)
-        return held
-
-    @cached_property
-    def _turned_away(self) -> dict[str, list[Answer]]:
+    def _given(self) -> dict[str, list[Answer]]:
         held: dict[str, list[Answer]] = defaultdict(list)
-        for answer in self.rejected:
+        for answer in [*self.kept, *self.rejected]:
             held[answer.exchange_id].append(answer)
         return held
 
     def asked(self) -> list[str]:
         """The exchanges that had any candidate, those that are taught first."""
-        return list(dict.fromkeys([*(one.answer.exchange_id for one in self.lessons), *_exchanges(self.rejected)]))
+        return list(self._given)
 
     def examples(self, answers: Iterable[Answer]) -> tuple[Example, ...]:
         """Of the questions that these answers are to."""
-        return tuple(self.example(name) for name in spread(list(dict.fromkeys(_exchanges(answers))), MOST))
+        names = list(dict.fromkeys(answer.exchange_id for answer in answers))
+        return tuple(self.example(name) for name in spread(names, MOST))
 
     def example(self, exchange_id: str) -> Example:
         """One question: what was asked, the notes, our agent's reply, and every answer with its verdict."""
-        kept, lost = self._taught[exchange_id], self._turned_away[exchange_id]
-        candidates = [_taught(one) for one in kept] + [_turned_away(answer) for answer in lost]
-        ids = dict.fromkeys(name for one in [*(each.answer for each in kept), *lost] for name in one.evidence)
+        given = self._given[exchange_id]
+        candidates = [_taught(each) if each.kept else _turned_away(each) for each in given]
+        ids = dict.fromkeys(name for each in given for name in each.evidence)
         shown = [self.passages[name] for name in ids if name in self.passages]
         exchange = self.exchanges.get(exchange_id)
         found = of_exchange(exchange) if exchange else Example(exchange_id, note="The import it is from is gone.")
@@ -98,15 +83,11 @@ class Taught:
         )  # fmt: skip
 
 
-def _exchanges(answers: Iterable[Answer]) -> list[str]:
-    return [answer.exchange_id for answer in answers]
-
-
-def _taught(lesson: Lesson) -> Candidate:
-    weight = "" if lesson.weight == 1 else f", weight {lesson.weight:.2g}"
-    cut = ", cut back to what the notes hold" if lesson.answer.reason == "trimmed" else ""
-    said = "" if lesson.kind == "answer" else f", {KINDS[lesson.kind]}"
-    return Candidate(_source(lesson.answer), brief(lesson.answer.text), f"taught{said}{weight}{cut}", kept=True)
+def _taught(answer: Answer) -> Candidate:
+    weight = "" if answer.weight == 1 else f", weight {answer.weight:.2g}"
+    cut = ", cut back to what the notes hold" if answer.reason == "trimmed" else ""
+    said = "" if kind(answer) == "answer" else f", {KINDS[kind(answer)]}"
+    return Candidate(_source(answer), brief(answer.text), f"taught{said}{weight}{cut}", kept=True)
 
 
 def _turned_away(answer: Answer) -> Candidate:
@@ -122,32 +103,14 @@ def load(workspace: Workspace, path: Path) -> Taught:
     """Raises NotFound or BadInput for what is missing or damaged in the corpus itself."""
     manifest = manifest_of(path)
     kept, rejected = (read_rows(path / f"{name}.parquet", Answer) for name in ("answers", "rejected"))
-    told = _told(path / "rows.parquet")
-    lessons = [Lesson(answer, *told.get(answer.sample_id, (_kind(answer), 1.0))) for answer in kept]
     exchanges, passages = _asked(workspace, manifest, [*kept, *rejected])
     runs = costs(journal_of(workspace, manifest.inputs.get("teacher", "")))
-    return Taught(manifest, lessons, rejected, exchanges, passages, runs)
+    return Taught(manifest, kept, rejected, exchanges, passages, runs)
 
 
-def _kind(answer: Answer) -> Kind:
-    """Of a corpus from before rows told it."""
-    return "defer" if answer.reason == "deferral" else "answer"
-
-
-def _told(path: Path) -> dict[str, tuple[Kind, float]]:
-    """What each row teaches and with which weight, by sample id, where the file tells."""
-    import pyarrow.parquet as pq
-
-    if not path.is_file():
-        return {}
-    columns = pq.read_schema(path).names
-    if not {"sample_id", "kind", "weight"} <= set(columns):
-        return {}
-    table = pq.read_table(path, columns=["sample_id", "kind", "weight"]).to_pydict()
-    return {
-        name: (kind, float(weight))
-        for name, kind, weight in zip(table["sample_id"], table["kind"], table["weight"], strict=True)
-    }
+def kind(answer: Answer) -> Kind:
+    """What it teaches; corpora from before kinds tell handing over by its reason."""
+    return "defer" if answer.reason == "deferral" else answer.kind
 
 
 def _asked(

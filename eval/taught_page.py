@@ -16,7 +16,7 @@ from data.records import Answer
 from eval.charts import meter, stack
 from eval.examples import CLAY, OCHRE, SAGE, STONE, TERRA, Count, Example, Group, histogram
 from eval.page import number, page
-from eval.taught import KINDS, SOURCES, Lesson, Taught
+from eval.taught import KINDS, SOURCES, Taught, kind
 
 WORD_EDGES = (0, 10, 20, 40, 80, 160)
 NOT_WORSE = {"another answer was better", "enough better answers"}
@@ -47,16 +47,12 @@ def _count(taught: Taught, key: str, label: str, answers: Sequence[Answer], colo
     return Count(key, label, len(answers), taught.examples(answers), colour=colour)
 
 
-def _answers(lessons: Sequence[Lesson]) -> list[Answer]:
-    return [lesson.answer for lesson in lessons]
-
-
 def _questions(taught: Taught) -> tuple[Group, Markup]:
     """Each question goes one way: the first kind that it teaches, or none."""
-    ways: dict[str, list[str]] = {**{kind: [] for kind in KINDS}, "none": []}
+    ways: dict[str, list[str]] = {**{name: [] for name in KINDS}, "none": []}
     kinds: dict[str, str] = {}
-    for lesson in taught.lessons:
-        kinds.setdefault(lesson.answer.exchange_id, lesson.kind)
+    for answer in taught.kept:
+        kinds.setdefault(answer.exchange_id, kind(answer))
     for exchange in taught.asked():
         ways[kinds.get(exchange, "none")].append(exchange)
     labels = {"answer": "teach an answer", "clarify": "teach asking back", "defer": "teach handing over",
@@ -74,30 +70,27 @@ def _questions(taught: Taught) -> tuple[Group, Markup]:
 
 def _few(taught: Taught, names: Sequence[str]) -> tuple[Example, ...]:
     wanted = set(names)
-    answers = [*_answers(taught.lessons), *taught.rejected]
-    return taught.examples(answer for answer in answers if answer.exchange_id in wanted)
+    return taught.examples(answer for answer in [*taught.kept, *taught.rejected] if answer.exchange_id in wanted)
 
 
 def _kinds(taught: Taught) -> Group:
     counts = [
-        _count(taught, f"kind-{kind}", words, _answers([one for one in taught.lessons if one.kind == kind]),
-               KIND_COLOURS[kind])
-        for kind, words in KINDS.items()
-    ]  # fmt: skip
-    return Group("What the taught answers do", tuple(counts), len(taught.lessons))
+        _count(taught, f"kind-{name}", words, [one for one in taught.kept if kind(one) == name], KIND_COLOURS[name])
+        for name, words in KINDS.items()
+    ]
+    return Group("What the taught answers do", tuple(counts), len(taught.kept))
 
 
 def _sources(taught: Taught) -> Group:
     """Whose words are taught; handing over is nobody's."""
-    said = _answers([lesson for lesson in taught.lessons if lesson.kind != "defer"])
+    said = [answer for answer in taught.kept if kind(answer) != "defer"]
     counts = _by(taught, "source", said, lambda answer: SOURCES.get(answer.source, answer.source))
     return Group("Whose words they are", tuple(counts), len(said))
 
 
 def _lengths(taught: Taught) -> Group:
-    said = _answers(taught.lessons)
-    sizes = [len(answer.text.split()) for answer in said]
-    return histogram("length", "Words in a taught answer", said, sizes, WORD_EDGES, taught.examples)
+    sizes = [len(answer.text.split()) for answer in taught.kept]
+    return histogram("length", "Words in a taught answer", taught.kept, sizes, WORD_EDGES, taught.examples)
 
 
 def _reasons(taught: Taught) -> Group:
@@ -126,7 +119,7 @@ def _cards(taught: Taught, flow: Group) -> list[tuple[str, str, Count]]:
     """What is asked first: (css class, link, count)."""
     return [
         ("", "#questions", Count("", "questions looked at", flow.total)),
-        ("", "#taught", Count("", "answers to teach", len(taught.lessons))),
+        ("", "#taught", Count("", "answers to teach", len(taught.kept))),
         ("terra", "#turned-away", Count("", "answers turned away", len(taught.rejected))),
         ("ochre", "#cost", Count("", "answers by the teacher", int(taught.count("teacher_answers")))),
     ]
@@ -144,8 +137,8 @@ def _notices(taught: Taught, why: Group) -> list[tuple[str, str]]:
     cut = next((count for count in why.counts if count.label == "cut off"), None)
     if cut and cut.count * 10 > max(1, asked):
         found.append((f"{cut.count:,} answers were cut off: teaching.max_tokens may be too low.", f"#eg-{cut.key}"))
-    over = [lesson for lesson in taught.lessons if lesson.kind == "defer"]
-    if len(over) * 3 > len(taught.lessons):
+    over = [answer for answer in taught.kept if kind(answer) == "defer"]
+    if len(over) * 3 > len(taught.kept):
         found.append((f"{len(over):,} of the taught answers hand over: the student may do so too often.",
                       "#eg-kind-defer"))  # fmt: skip
     if not taught.exchanges:

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from bot.cli.corpus import show
@@ -13,9 +14,8 @@ from bot.journal import Journal, Lines, journal_of
 from bot.ledger import Run, beside
 from data.errors import NotFound
 from data.parquet import write_rows
-from data.records import Answer, Kind, Source
+from data.records import Answer, Source
 from data.workspace import Workspace
-from distillation.rows import TrainingRow
 from eval.taught import load
 from eval.taught_page import render
 from tests.eval import inspected
@@ -35,11 +35,11 @@ def answer(place: int, source: Source, text: str, sample: int = 0, **fields: obj
 
 
 KEPT = [
-    answer(1, "hindsight", inspected.HOSTILE),
-    answer(1, "hindsight", "Boil a litre of water with the powder.", 1, reason="trimmed"),
-    answer(2, "human", "Which grinder do you have, the blue one?"),
+    answer(1, "hindsight", inspected.HOSTILE, weight=0.7),
+    answer(1, "hindsight", "Boil a litre of water with the powder.", 1, reason="trimmed", weight=0.3),
+    answer(2, "human", "Which grinder do you have, the blue one?", kind="clarify"),
     answer(3, "extract", "Boil water."),
-    answer(4, "hindsight", "I am passing it to a colleague.", reason="deferral"),
+    answer(4, "hindsight", "I am passing it to a colleague.", reason="deferral", kind="defer"),
     answer(5, "hindsight", "word " * 200),
 ]
 LOST = [
@@ -48,25 +48,18 @@ LOST = [
     answer(4, "human", "Yes.", reason="too short", kept=False),
     *[answer(6, "hindsight", f"Try {sample}.", sample, reason="too short", kept=False) for sample in range(9)],
 ]
-TAUGHT: dict[str, tuple[Kind, float]] = {
-    "1-hindsight-0": ("answer", 0.7), "1-hindsight-1": ("answer", 0.3), "2-human-0": ("clarify", 1.0),
-    "3-extract-0": ("answer", 1.0), "4-hindsight-0": ("defer", 1.0), "5-hindsight-0": ("answer", 1.0),
-}  # fmt: skip
 
 
 def made(root: Path, counts: dict[str, float] = COUNTS, *, old: bool = False, lost: list[Answer] = LOST) -> Path:
-    """A finished corpus and the import it is from; `old`: from before rows told kinds and weights."""
+    """A finished corpus and the import it is from; `old`: from before answers told kinds and weights."""
     workspace = Workspace(root)
     tickets = inspected.made(root)
     draft = workspace.draft("corpus", {"tickets": tickets.name, "teacher": TEACHER}, {"selection": str(counts)})
-    write_rows(draft.path / "answers.parquet", KEPT, Answer)
-    write_rows(draft.path / "rejected.parquet", lost, Answer)
-    if not old:
-        rows = [
-            TrainingRow(sample_id=name, exchange_id="", messages=({"role": "user"},), answer="x", weight=w, kind=kind)
-            for name, (kind, w) in TAUGHT.items()
-        ]
-        write_rows(draft.path / "rows.parquet", rows, TrainingRow)
+    for name, answers in (("answers", KEPT), ("rejected", lost)):
+        path = draft.path / f"{name}.parquet"
+        write_rows(path, answers, Answer)
+        if old:
+            pq.write_table(pq.read_table(path).drop_columns(["kind", "weight"]), path)
     return draft.finish(counts)
 
 
