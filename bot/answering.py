@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -80,17 +81,13 @@ async def answer_all(
     waiting = [ask for ask in asks if ask.sample_id not in known]
     groups = [list(asks) for _, asks in groupby(waiting, key=lambda ask: ask.job.exchange_id)]
     queue = iter(groups)
-    with tqdm(total=len(asks), initial=len(asks) - len(waiting), desc=label, unit="reply", disable=None) as bar:
-        tokens = 0
+    with progress(len(asks), len(asks) - len(waiting), label) as told:
 
         async def worker() -> None:
-            nonlocal tokens
             for ask in (ask for group in queue for ask in group):
                 answer = await _answer(ask)
                 sink(answer)
-                tokens += answer.completion_tokens
-                bar.update()
-                bar.set_postfix_str(f"{tokens / max(bar.format_dict['elapsed'], 0.1):.0f} tokens/s")
+                told(answer)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -98,6 +95,21 @@ async def answer_all(
                     group.create_task(worker())
         except* DeskmateError as failed:
             raise failed.exceptions[0] from None
+
+
+@contextmanager
+def progress(total: int, done: int, label: str) -> Iterator[Callable[[Answer], None]]:
+    """A bar that is told of every answer, and shows tokens per second."""
+    with tqdm(total=total, initial=done, desc=label, unit="reply", disable=None) as bar:
+        tokens = 0
+
+        def told(answer: Answer) -> None:
+            nonlocal tokens
+            tokens += answer.completion_tokens
+            bar.update()
+            bar.set_postfix_str(f"{tokens / max(bar.format_dict['elapsed'], 0.1):.0f} tokens/s")
+
+        yield told
 
 
 async def _answer(ask: Ask) -> Answer:

@@ -82,6 +82,7 @@ class Teaching(Section):
     max_tokens: int = 180
     temperature: float = Field(0.3, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
+    soft_labels: Literal["auto", "on", "off"] = "auto"  # auto: where the student can learn them (capturing.py)
     min_support: float = Field(0.6, ge=0, le=1, description="share of an answer's content words seen in its evidence")
     deferral_share: float = Field(0.0, ge=0, le=0.5, description="at most this share of the rows teach handing over")
     past: bool = Field(True, description="what was said the last time, the first of the notes, is a candidate")

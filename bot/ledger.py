@@ -8,13 +8,14 @@ any kill, and of a run's seconds at most TICK are lost.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from bot.journal import Lines, stored
+from bot.journal import Journal, Lines, stored
 from data.records import Answer, Record
 
 TICK = 5.0
@@ -62,6 +63,16 @@ class Ledger:
             started=self.started, first=self.first, seconds=round(self.written, 3), euros_per_hour=self.euros_per_hour
         )
         self.lines.add(run)
+
+
+@contextmanager
+def paid(journal: Journal, euros_per_hour: float) -> Iterator[Ledger]:
+    """The block in which a teacher is up."""
+    ledger = Ledger(Lines(beside(journal.path), Run), len(journal.answers), euros_per_hour)
+    try:
+        yield ledger
+    finally:
+        ledger.write()
 
 
 def beside(journal: Path) -> Path:

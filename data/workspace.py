@@ -9,7 +9,7 @@
       models/<id>/      {manifest.json, model.gguf, parity.json, README.md}
       reports/<id>/     {manifest.json, report.json, report.html, cases.parquet}
       drafts/<model id>/    what the student gains its teacher as draft model (bot/draft.py)
-      releases/<id>.json    deskmate.db    weights/    hub/    logs/    answers/ (the teacher's, a journal each)
+      releases/<id>.json    deskmate.db    weights/    hub/    logs/    answers/ (the teacher's: journal, runs, labels)
 
 An id is kind-date-shorthash, the hash taken over inputs and settings: the same work has the same id. Work in
 progress sits in `.partial-<id>` beside it and is renamed when its manifest is written, last.

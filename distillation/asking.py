@@ -8,21 +8,24 @@ of two sets of sample ids.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.answering import Ask, Job, answer_all
+from bot.answering import Job
 from bot.config import Config, Teaching
 from bot.desk import Desk
-from bot.engine import Engine
-from bot.journal import Journal, Lines, alone, journal_of
-from bot.launch import identity, running
-from bot.ledger import Ledger, Run, beside
+from bot.journal import Journal
+from bot.launch import identity
+from bot.ledger import Ledger, paid
 from data.errors import DeskmateError
 from data.records import Answer, Exchange, Source
 from data.text import support
 from data.workspace import Workspace
+from distillation.capturing import Plan
 from distillation.forecast import Forecast, forecast
+from distillation.label_journal import LabelJournal
+from distillation.voices import Load, Say, here, served
 
 TRIAL = 16
 PREAMBLE = re.compile(
@@ -31,26 +34,33 @@ PREAMBLE = re.compile(
 Agree = Callable[[Forecast], bool]
 
 
-async def asked(workspace: Workspace, config: Config, desk: Desk, agree: Agree) -> list[Answer]:
+async def asked(
+    workspace: Workspace, config: Config, desk: Desk, journal: Journal, labels: LabelJournal, source: Plan, load: Load,
+    agree: Agree,
+) -> list[Answer]:  # fmt: skip
     """The teacher's answers, asked once in a workspace's life: choosing differently among them costs nothing.
 
-    Raises DeskmateError where `agree` says no or nothing of the trial passes, EngineError, and Busy.
+    Raises DeskmateError where `agree` says no or nothing of the trial passes, and EngineError.
     """
     teacher = identity(config.teacher)
-    path = journal_of(workspace, teacher)
     exchanges = answerable(desk, config.teaching.limit)
     jobs = {job.sample_id(teacher): job for exchange in exchanges for job in jobs_for(desk, exchange, config.teaching)}
-    with alone(path):
-        journal = Journal(path)
-        if not jobs.keys() <= {answer.sample_id for answer in journal.answers}:
-            ledger = Ledger(Lines(beside(path), Run), len(journal.answers), config.teacher.euros_per_hour)
-            try:
-                async with running(config.teacher, workspace) as engine:
-                    engine.logprobs = False
-                    await Session(desk, config, teacher, engine, journal, ledger, jobs).ask(exchanges, agree)
-            finally:
-                ledger.write()
+    if not jobs.keys() <= {answer.sample_id for answer in journal.answers}:
+        if source.how != "api":  # which is asked first what it tells
+            said(source.words)
+        with paid(journal, config.teacher.euros_per_hour) as ledger:
+            session = Session(desk, config, journal, ledger, jobs, source.how != "none")
+            if source.how == "here":
+                await session.ask(here(load, labels), exchanges, agree)
+            else:
+                async with served(workspace, config, labels if source.how == "api" else None, said) as say:
+                    await session.ask(say, exchanges, agree)
     return [plain(answer) for answer in journal.answers if answer.sample_id in jobs]
+
+
+def said(words: str) -> None:
+    """A line for whoever looks on, apart from what a command gives out."""
+    print(words, file=sys.stderr)
 
 
 @dataclass(slots=True)
@@ -59,23 +69,23 @@ class Session:
 
     desk: Desk
     config: Config
-    teacher: str
-    engine: Engine
     journal: Journal
     ledger: Ledger
     jobs: dict[str, Job]
+    soft: bool
 
-    async def ask(self, exchanges: Sequence[Exchange], agree: Agree) -> None:
+    async def ask(self, say: Say, exchanges: Sequence[Exchange], agree: Agree) -> None:
         trial = {exchange.id for exchange in spaced(exchanges, TRIAL)}
-        await self._answer([job for job in self.jobs.values() if job.exchange_id in trial])
+        await say([job for job in self.jobs.values() if job.exchange_id in trial], self._done(), self._keep)
         if missing := [job.exchange_id for name, job in self.jobs.items() if name not in self._done()]:
             self._weigh(missing, agree)
-            await self._answer(list(self.jobs.values()))
+            await say(list(self.jobs.values()), self._done(), self._keep)
 
     def _weigh(self, missing: Sequence[str], agree: Agree) -> None:
         """Raises DeskmateError unless a long job promises something and is agreed to."""
         given = [plain(answer) for answer in self.journal.answers if answer.sample_id in self.jobs]
-        told = forecast(given, missing, self.desk, self.config, min(self.config.teacher.parallel, TRIAL))
+        at_once = min(self.config.teacher.parallel, TRIAL)
+        told = forecast(given, missing, self.desk, self.config, at_once=at_once, soft=self.soft)
         if not told.long:
             return
         if not told.passed:
@@ -85,11 +95,6 @@ class Session:
             )
         if not agree(told):
             raise DeskmateError("stopped before the long part; the answers so far are kept, run it again to go on")
-
-    async def _answer(self, jobs: Sequence[Job]) -> None:
-        asks = [Ask(self.engine, self.teacher, job) for job in jobs]
-        parallel = self.config.teacher.parallel
-        await answer_all(asks, parallel=parallel, sink=self._keep, label="teaching", done=self._done())
 
     def _keep(self, answer: Answer) -> None:
         self.journal.add(answer)

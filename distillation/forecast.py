@@ -14,6 +14,7 @@ from distillation.select import Rules, fault, mended, reasons
 
 MANY = 64
 LONG_SECONDS = 600.0
+BYTES_A_TOKEN = 105  # of soft labels, where nine are kept a place: 68 in their journal, 36 in the corpus
 BYTES_A_CHARACTER = 2.0  # journal and corpus hold the words once each; the corpus is compressed, the rest is ids
 
 
@@ -54,9 +55,11 @@ class Forecast:
         ]
 
 
-def forecast(given: Sequence[Answer], missing: Sequence[str], desk: Desk, config: Config, at_once: int) -> Forecast:
+def forecast(
+    given: Sequence[Answer], missing: Sequence[str], desk: Desk, config: Config, *, at_once: int, soft: bool
+) -> Forecast:
     """`given`: the answers so far, of which `at_once` were made together; `missing`: the exchange id of every answer
-    that is to come. Raises ValueError for no answers so far."""
+    that is to come; `soft`: with soft labels. Raises ValueError for no answers so far."""
     count = len(missing)
     seconds = count * fmean(answer.seconds for answer in given) / max(1, at_once)
     why = faults(given, desk, config)
@@ -64,7 +67,7 @@ def forecast(given: Sequence[Answer], missing: Sequence[str], desk: Desk, config
         exchanges=len(set(missing)), answers=count,
         prompt_tokens=round(count * fmean(answer.prompt_tokens for answer in given)),
         tokens=round(count * fmean(answer.completion_tokens for answer in given)),
-        seconds=seconds, bytes=round(count * fmean(_bytes(answer) for answer in given)),
+        seconds=seconds, bytes=round(count * fmean(_bytes(answer, soft) for answer in given)),
         euros=seconds / 3600 * config.teacher.euros_per_hour,
         checked=len(given), passed=len(given) - why.total(), reasons=tuple(why.most_common()),
     )  # fmt: skip
@@ -78,12 +81,14 @@ def faults(given: Sequence[Answer], desk: Desk, config: Config) -> Counter[str]:
     for answer in given:
         exchange = exchanges[answer.exchange_id]
         seen = desk.context(exchange)
-        found.append(answer.model_copy(update={"reason": fault(mended(answer, seen), exchange, seen, rules)}))
+        trust = max((passage.worth for passage in desk.evidence[exchange.id]), default=0.0)
+        found.append(answer.model_copy(update={"reason": fault(mended(answer, seen), exchange, seen, rules, trust)}))
     return reasons(answer for answer in found if answer.reason)
 
 
-def _bytes(answer: Answer) -> float:
-    return len(answer.model_dump_json()) + BYTES_A_CHARACTER * len(answer.text)
+def _bytes(answer: Answer, soft: bool) -> float:
+    words = len(answer.model_dump_json()) + BYTES_A_CHARACTER * len(answer.text)
+    return words + (BYTES_A_TOKEN * answer.completion_tokens if soft else 0)
 
 
 def duration(seconds: float) -> str:

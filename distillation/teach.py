@@ -9,6 +9,7 @@ Draws a corpus directory:
                    validation.parquet the same for the validation exchanges, without the teacher's; never taught
                    answers.parquet    every kept answer with its source
                    rejected.parquet   every other answer with the reason
+                   softlabels*        of the taught answers, where the teacher told them (softlabels.py)
 """
 
 from __future__ import annotations
@@ -21,40 +22,67 @@ from pathlib import Path
 from bot import prompt
 from bot.config import Config, Teaching
 from bot.desk import Desk, gather
-from bot.journal import journal_of
+from bot.journal import Journal, alone, journal_of
 from bot.launch import identity
-from bot.ledger import costs, total
+from bot.ledger import costs, paid, total
 from bot.passages import spoken
+from bot.prompt import ChatMessage
 from data.parquet import write_rows
 from data.records import Answer, Exchange, Source
 from data.workspace import Draft, Workspace, digest, manifest_of
 from distillation.asking import Agree, asked
+from distillation.capturing import Plan, captured, plan, put, tokenizer_of
 from distillation.extract import extract
+from distillation.label_journal import LabelJournal
 from distillation.rows import TrainingRow
 from distillation.select import Rules, reasons, select
+from distillation.voices import loadable
 
 SELECTION = "7"
 
 
 async def teach(workspace: Workspace, config: Config, agree: Agree = lambda _: True) -> Path:
     """Make, or go on making, the corpus of the newest imported desk; returns its folder. `agree` is asked before a long
-    job, with what it will take. Raises as distillation.asking.asked does."""
+    job, with what it will take. Raises as distillation.asking.asked does, and Busy."""
     tickets = workspace.latest("tickets")
+    source = plan(workspace, config)
     inputs = {"tickets": manifest_of(tickets).id, "teacher": identity(config.teacher)}
     settings: dict[str, object] = {
         "teaching": config.teaching.model_dump(), "retrieval": config.retrieval.model_dump(),
-        "prompt": prompt.VERSION, "selection": SELECTION,
+        "prompt": prompt.VERSION, "selection": SELECTION, "soft_labels": source.how,
     }  # fmt: skip
     draft = workspace.draft("corpus", inputs, settings)
     if draft.done:
         return draft.path
-    return await fill(draft, workspace, gather(workspace, tickets, config, ("train", "validation")), config, agree)
+    desk = gather(workspace, tickets, config, ("train", "validation"))
+    return await fill(draft, workspace, desk, config, source, agree)
 
 
-async def fill(draft: Draft, workspace: Workspace, desk: Desk, config: Config, agree: Agree) -> Path:
+async def fill(
+    draft: Draft, workspace: Workspace, desk: Desk, config: Config, source: Plan, agree: Agree
+) -> Path:  # fmt: skip
     """The corpus of a desk with its evidence."""
-    answers = await asked(workspace, config, desk, agree)
-    return _store(draft, desk, answers, config, _spent(workspace, identity(config.teacher)))
+    path = journal_of(workspace, identity(config.teacher))
+    with alone(path), loadable(workspace, config.teacher) as load:
+        journal, labels = Journal(path), LabelJournal(path.with_suffix(".labels"))
+        answers = await asked(workspace, config, desk, journal, labels, source, load, agree)
+        kept, counts = _store(draft, desk, answers, config)
+        tokenizer = tokenizer_of(workspace, config.teacher) if source.how != "none" else None
+        if tokenizer is not None:
+            prompts = _prompts(kept, desk, config.teaching) if source.how == "here" else {}
+            with paid(journal, config.teacher.euros_per_hour):
+                counts |= put(draft.path, labels, captured(load, labels, kept, prompts, tokenizer))
+    return draft.finish(counts | _spent(path))
+
+
+def _prompts(kept: Sequence[Answer], desk: Desk, teaching: Teaching) -> dict[str, list[ChatMessage]]:
+    """What the teacher is shown to score an answer: what it is shown to give one. Handing over is not the teacher's."""
+    exchanges = {exchange.id: exchange for exchange in desk.exchanges}
+    return {
+        answer.sample_id: desk.messages(exchange, exchange.human_reply if teaching.hindsight else "")
+        for answer in kept
+        if answer.kind != "defer" and (exchange := exchanges[answer.exchange_id])
+    }  # fmt: skip
 
 
 def _candidates(exchanges: Sequence[Exchange], desk: Desk, teaching: Teaching) -> list[Answer]:
@@ -76,7 +104,10 @@ def _given(exchange: Exchange, source: Source, text: str, desk: Desk) -> Answer:
     )  # fmt: skip
 
 
-def _store(draft: Draft, desk: Desk, taught: Sequence[Answer], config: Config, spent: dict[str, float]) -> Path:
+def _store(
+    draft: Draft, desk: Desk, taught: Sequence[Answer], config: Config
+) -> tuple[list[Answer], dict[str, float]]:  # fmt: skip
+    """Writes all but soft labels and manifest; returns the kept answers and what the manifest counts."""
     teaching = config.teaching
     rules = Rules(teaching.min_support, teaching.deferral_share, teaching.rows, teaching.each)
     train, validation = desk.part("train"), desk.part("validation")
@@ -89,7 +120,7 @@ def _store(draft: Draft, desk: Desk, taught: Sequence[Answer], config: Config, s
         write_rows(draft.path / f"{name}.parquet", rows, TrainingRow)
     write_rows(draft.path / "answers.parquet", kept, Answer)
     write_rows(draft.path / "rejected.parquet", rejected, Answer)
-    return draft.finish(_counts(kept, rejected, taught) | spent)
+    return kept, _counts(kept, rejected, taught)
 
 
 def _row(answer: Answer, exchange: Exchange, desk: Desk) -> TrainingRow:
@@ -100,9 +131,9 @@ def _row(answer: Answer, exchange: Exchange, desk: Desk) -> TrainingRow:
     )  # fmt: skip
 
 
-def _spent(workspace: Workspace, teacher: str) -> dict[str, float]:
+def _spent(journal: Path) -> dict[str, float]:
     """What the teacher has cost this workspace so far, for this corpus and others."""
-    runs = costs(journal_of(workspace, teacher))
+    runs = costs(journal)
     spent = total(runs)
     return {"teacher_runs": len(runs), "teacher_up_seconds": round(spent.seconds, 1), "teacher_euros": spent.euros}
 

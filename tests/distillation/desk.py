@@ -13,6 +13,7 @@ from data.parquet import write_rows
 from data.records import Exchange, Passage, Split, Turn
 from data.workspace import Workspace
 from distillation.asking import Agree
+from distillation.capturing import plan
 from distillation.teach import fill
 from tests.engine_server import Body, Script
 
@@ -68,7 +69,8 @@ def teach(config: Config, count: int, agree: Agree = lambda _: True) -> Path:
     """What `deskmate teach` does once it has the evidence; may be the target of a process."""
     workspace = Workspace(config.workspace)
     inputs = {"tickets": imported(config, count).name, "teacher": config.teacher.name}
-    draft = workspace.draft("corpus", inputs, {"teaching": config.teaching.model_dump()})
+    source = plan(workspace, config)
+    draft = workspace.draft("corpus", inputs, {"teaching": config.teaching.model_dump(), "soft_labels": source.how})
     if draft.done:
         return draft.path
-    return asyncio.run(fill(draft, workspace, desk(config, count), config, agree))
+    return asyncio.run(fill(draft, workspace, desk(config, count), config, source, agree))
