@@ -134,9 +134,11 @@ def _notices(taught: Taught, why: Group) -> list[tuple[str, str]]:
     if asked and len(failed) * 2 > asked:
         words = f"{len(failed):,} of the teacher’s {asked:,} answers failed the checks."
         found.append((words, "#turned-away"))
-    cut = next((count for count in why.counts if count.label == "cut off"), None)
-    if cut and cut.count * 10 > max(1, asked):
-        found.append((f"{cut.count:,} answers were cut off: teaching.max_tokens may be too low.", f"#eg-{cut.key}"))
+    cut = sum(answer.reason == "cut off" for answer in given)
+    if cut * 10 > max(1, asked):
+        (shown,) = (count for count in why.counts if count.label == "cut off")
+        words = f"{cut:,} of the teacher’s answers were cut off: teaching.max_tokens may be too low."
+        found.append((words, f"#eg-{shown.key}"))
     over = [answer for answer in taught.kept if kind(answer) == "defer"]
     if len(over) * 3 > len(taught.kept):
         found.append((f"{len(over):,} of the taught answers hand over: the student may do so too often.",

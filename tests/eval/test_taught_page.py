@@ -162,7 +162,7 @@ def test_what_the_teacher_cost(page: str) -> None:
 def test_what_needs_a_look_is_said_first(page: str) -> None:
     verdict = page[page.index('class="verdict look"') : page.index("<nav")]
     assert "13 of the teacher’s 17 answers failed the checks." in verdict
-    assert "3 answers were cut off: teaching.max_tokens may be too low." in verdict
+    assert "3 of the teacher’s answers were cut off: teaching.max_tokens may be too low." in verdict
 
 
 def test_soft_labels_are_counted_where_there_are_any(page: str, tmp_path: Path) -> None:
