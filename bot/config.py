@@ -93,13 +93,21 @@ class Teaching(Section):
 
 
 class Training(Section):
-    rank: int = 32
-    epochs: float = 1.0
-    learning_rate: float = 1e-3
-    batch_tokens: int = 900
+    """Stage A learns the answers, B the teacher's probabilities too, where the corpus has them and they fit."""
+
+    stages: tuple[Literal["A", "B"], ...] = Field(("A", "B"), min_length=1)
+    method: Literal["lora", "rslora", "dora", "full"] = "lora"
+    rank: int = Field(32, ge=1)
+    epochs: float = Field(1.0, gt=0, description="of each stage")
+    patience: int = Field(0, ge=0, description="stop after so many epochs without a lower held-out loss; 0 is never")
+    learning_rate: float = Field(1e-3, gt=0)
+    alpha: float = Field(0.2, ge=0, le=1, description="share of the answer itself where there are soft labels")
+    batch_tokens: int = Field(900, ge=1, description="of one optimizer step")
+    parts: int = Field(1, ge=1, description="a step is computed in so many parts: less memory, or more processes")
     max_length: int = 1024
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
-    checkpoint_steps: int = 20
+    checkpoint_activations: bool = Field(False, description="less memory for a third more time")
+    checkpoint_steps: int = Field(20, ge=1)
     seed: int = 7
 
 

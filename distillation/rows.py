@@ -6,15 +6,15 @@ ends it. The mask comes from where the prompt ends, never from the pad id, which
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from bot.prompt import TEMPLATE, clean
 from data.errors import BadInput
 from data.records import Kind, Record
+from distillation.softlabels import SoftLabels
 
-IGNORE = -100
 END = "<|im_end|>"
 
 
@@ -32,18 +32,15 @@ class TrainingRow(Record):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A tokenised row; `prompt` is how many of `ids` are given and not learned."""
+    """A tokenised row; `prompt` is how many of `ids` are given and not learned. `soft`: of the others, if known."""
 
     ids: tuple[int, ...]
     prompt: int
     weight: float = 1.0
-
-    @property
-    def labels(self) -> list[int]:
-        return [IGNORE] * self.prompt + list(self.ids[self.prompt :])
+    soft: SoftLabels | None = field(default=None, compare=False)
 
 
-def encode(tokenizer: Any, row: TrainingRow) -> Example:
+def encode(tokenizer: Any, row: TrainingRow, soft: SoftLabels | None = None) -> Example:
     """Tokenise one row. Raises BadInput when the template would render other tokens than are taught."""
     answer = clean(row.answer)
     if not answer:
@@ -58,12 +55,28 @@ def encode(tokenizer: Any, row: TrainingRow) -> Example:
             f"corpus row {row.sample_id}: the student's chat template renders this answer with other tokens "
             "than it is taught; use a base student whose template keeps the assistant's text unchanged"
         )
-    return Example(tuple(ids), len(prompt), row.weight)
+    if soft is not None:
+        completion = _said(tokenizer, row.sample_id, answer, completion, soft)
+    return Example((*prompt, *completion), len(prompt), row.weight, soft)
 
 
-def encode_all(tokenizer: Any, rows: Sequence[TrainingRow], max_length: int) -> tuple[list[Example], int]:
-    """All rows that fit, and how many did not. A long row is left out: a cut answer teaches cutting."""
-    examples = [encode(tokenizer, row) for row in rows]
+def _said(tokenizer: Any, sample: str, answer: str, completion: list[int], soft: SoftLabels) -> list[int]:
+    """The tokens the teacher said, which may split the same words elsewhere than the tokenizer does."""
+    said = [int(token) for token in soft.tokens_T]
+    if said != completion and (said[-1:] != completion[-1:] or tokenizer.decode(said[:-1]).strip() != answer):
+        raise BadInput(f"corpus row {sample}: its soft labels are of another answer; run `deskmate teach` again")
+    return said
+
+
+def encode_all(
+    tokenizer: Any, rows: Sequence[TrainingRow], max_length: int, soft: Mapping[str, SoftLabels] | None = None
+) -> tuple[list[Example], int]:
+    """All rows that fit, and how many did not. A long row is left out: a cut answer teaches cutting.
+
+    Soft labels are found by sample id, whatever the order of the rows.
+    """
+    found = soft or {}
+    examples = [encode(tokenizer, row, found.get(row.sample_id)) for row in rows]
     kept = [example for example in examples if len(example.ids) <= max_length]
     return kept, len(examples) - len(kept)
 

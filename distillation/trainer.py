@@ -1,194 +1,213 @@
-"""transformers' Trainer with the few things it gets wrong for this job put right.
+"""One stage of training as a flat loop: batches, loss, gradients of all processes, AdamW, held-out loss, checkpoints.
 
-    hidden states [B, T, H] ──positions that predict answer tokens──▶ [N, H] ──output head──▶ [N, V] ──▶ loss
+    <folder>/  checkpoint-N.pt      what learns, the optimizer, the log: written whole, the newest two are kept
+               best-N/, best.json   the weights with the lowest held-out loss
 
-Prompts are most of the tokens, so the head runs on answer positions only. The loss is a weighted sum, divided
-by the number of answer tokens in the whole optimizer step; the held-out loss is the same function.
+Everything else (the batches, their order, the learning rate) follows from the seed and the number of steps, so a run
+that was killed goes on to the same curve. The loss is divided by the answer tokens of the whole step, whatever parts
+it is computed in and by how many processes; the held-out loss is the same function.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader
+from accelerate import PartialState
+from accelerate.utils import reduce
 from tqdm import tqdm
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from data.errors import BadInput, DeskmateError
+from bot.config import Training
 from data.workspace import write_json
-from distillation.batches import Batches, collate
-from distillation.rows import IGNORE, Example
+from distillation.batches import Batches
+from distillation.student import Student
 
-COMPLETE = "complete"
-NO_GRADIENT = "no adapter parameter gets a gradient: nothing would be learned; check the base student"
-
-
-def answer_loss(model: Any, inputs: dict[str, Any]) -> Any:
-    """Weighted sum of the answer tokens' cross-entropies; position i predicts token i + 1."""
-    causal = model.get_base_model()
-    hidden = causal.get_decoder()(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state
-    targets = inputs["labels"][:, 1:]
-    chosen = targets != IGNORE
-    logits = causal.get_output_embeddings()(hidden[:, :-1][chosen]).float()
-    each = cross_entropy(logits, targets[chosen], reduction="none")
-    weights = inputs["weights"][:, None].expand_as(targets)[chosen]
-    return (each * weights).sum()
+KEPT = 2
+WARM = 0.05  # share of the steps in which the learning rate rises
+MAX_NORM = 1.0
+Line = dict[str, float]
 
 
-class EpochLoader(DataLoader):  # type: ignore[misc]
-    """A DataLoader that passes the epoch on to its batches; the Trainer calls `set_epoch`."""
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`alpha`: the share of cross-entropy where there are soft labels."""
 
-    def set_epoch(self, epoch: int) -> None:
-        self.batch_sampler.set_epoch(epoch)
+    name: str
+    alpha: float
 
 
-class AnswerTrainer(Trainer):  # type: ignore[misc]
-    """Trains on answers only, in length-bucketed batches; `examples` and `held_out` are tokenised rows."""
-
-    loss_is_scaled_for_ga = True
+class Trainer:
+    """Trains `student` on `batches`; `board` (a TensorBoard writer) sees every line of the log."""
 
     def __init__(
-        self, model: Any, arguments: TrainingArguments, examples: Sequence[Example],
-        held_out: Sequence[Example], budget: int, callbacks: Sequence[TrainerCallback] = (),
+        self, student: Student, batches: Batches, held_out: Batches, settings: Training, stage: Stage, folder: Path,
+        board: Any = None,
     ) -> None:  # fmt: skip
-        super().__init__(model=model, args=arguments, train_dataset=list(examples), callbacks=list(callbacks))
-        self.remove_callback(PrinterCallback)
-        self.model_accepts_loss_kwargs = True
-        self.examples, self.held_out = list(examples), list(held_out)
-        self.batches = Batches(examples, budget, arguments.seed)
-        self.held_out_batches = Batches(held_out, budget, arguments.seed, shuffle=False)
-        self._started: float | None = None
-        self._tokens = 0
+        self.student, self.batches, self.held_out = student, batches, held_out
+        self.settings, self.stage, self.folder, self.board = settings, stage, folder, board
+        self.state = PartialState()
+        self.parts = max(settings.parts, self.state.num_processes)
+        self.steps_per_epoch = -(-len(batches.groups) // self.parts)
+        self.total = math.ceil(settings.epochs * self.steps_per_epoch)
+        self.optimizer = student.optimizer(settings.learning_rate)
+        self.step = 0
+        self.history: list[Line] = []
+        self.after_step: Callable[[Trainer], None] = lambda _: None
 
-    def get_train_dataloader(self) -> EpochLoader:
-        return self._loader(self.examples, self.batches)
+    def run(self) -> list[Line]:
+        """Train to the end, from the newest checkpoint if there is one; returns the log."""
+        self._resume()
+        if not self.history:
+            self._evaluate()
+        main = self.state.is_main_process
+        with tqdm(total=self.total, initial=self.step, desc=f"train {self.stage.name}", unit="step",
+                  disable=None if main else True, dynamic_ncols=True) as bar:  # fmt: skip
+            while self.step < self.total and not self._tired():
+                self._learn()
+                ends = self.step % self.steps_per_epoch == 0 or self.step == self.total
+                if ends:
+                    self._evaluate()
+                if ends or self.step % self.settings.checkpoint_steps == 0:
+                    self._save()
+                self.after_step(self)
+                bar.update()
+                bar.set_postfix(self._shown())
+        return self.history
 
-    def _loader(self, examples: list[Example], batches: Batches) -> EpochLoader:
-        return EpochLoader(examples, batch_sampler=batches, collate_fn=collate, generator=torch.Generator())
+    def groups(self, step: int) -> list[list[int]]:
+        """The parts of a step, the same in every process."""
+        epoch, number = divmod(step, self.steps_per_epoch)
+        return self.batches.order(epoch)[number * self.parts : (number + 1) * self.parts]
 
-    def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        loss = answer_loss(model, inputs) / num_items_in_batch
-        return (loss, {}) if return_outputs else loss
+    def _learn(self) -> None:
+        """One optimizer step."""
+        began = time.perf_counter()
+        groups = self.groups(self.step)
+        places = self.batches.places(groups)
+        sums = self._backward(groups, places)
+        if self.state.num_processes > 1:
+            sums = reduce(sums, "sum")
+            for weight in self.student.weights.values():
+                weight.grad = reduce(torch.zeros_like(weight) if weight.grad is None else weight.grad, "sum")
+        norm = torch.nn.utils.clip_grad_norm_(self.student.weights.values(), MAX_NORM)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate = self.settings.learning_rate * schedule(self.step, self.total)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        total, ce, kd, ce_norm, kd_norm, tokens = sums.tolist()
+        seconds = time.perf_counter() - began
+        self._log({
+            "loss": total / places, "ce": ce / places, "kd": kd / places, "ce_gradient_norm": ce_norm**0.5 / places,
+            "kd_gradient_norm": kd_norm**0.5 / places, "gradient_norm": float(norm), "learning_rate": rate,
+            "seconds": seconds, "tokens": tokens, "tokens_per_second": tokens / seconds,
+        })  # fmt: skip
 
-    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
-        if self._started is None:
-            self._started, self._tokens = time.perf_counter(), 0
-        self._tokens += int(inputs["lengths"].sum())
-        return super().training_step(model, inputs, num_items_in_batch)
+    def _backward(self, groups: Sequence[Sequence[int]], places: int) -> torch.Tensor:
+        """Gradients of this process's parts; sums of the loss, CE, KD, their gradients' squares, and tokens."""
+        sums = torch.zeros(6, dtype=torch.float64, device=self.student.device)
+        for group in groups[self.state.process_index :: self.state.num_processes]:
+            batch = self.batches.batch(group)
+            found = self.student.losses(batch, self.stage.alpha)
+            (found.total / places).backward()
+            sums += torch.stack(
+                [found.total.detach(), found.ce, found.kd, *found.norms, found.ce.new_tensor(len(batch.ids_T))]
+            )
+        return sums
 
-    def evaluate(
-        self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
-    ) -> dict[str, float]:
-        """The held-out loss: `compute_loss` over all held-out rows, divided by all their answer tokens."""
-        self.model.eval()
-        total = 0.0
+    def _evaluate(self) -> None:
+        """The held-out loss; the weights with the lowest are kept. At step 0 it is what there was before."""
+        groups = self.held_out.groups
+        mine = groups[self.state.process_index :: self.state.num_processes]
         with torch.no_grad():
-            for inputs in self._loader(self.held_out, self.held_out_batches):
-                prepared = self._prepare_inputs(inputs)
-                total += float(self.compute_loss(self.model, prepared, False, self.held_out_batches.answer_tokens))
-        metrics = {f"{metric_key_prefix}_loss": total}
-        self.log(dict(metrics))
-        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        return metrics
+            found = [self.student.losses(self.held_out.batch(group), self.stage.alpha) for group in mine]
+        sums = torch.zeros(3, dtype=torch.float64, device=self.student.device)
+        for each in found:
+            sums += torch.stack([each.total, each.ce, each.kd])
+        if self.state.num_processes > 1:
+            sums = reduce(sums, "sum")
+        loss, ce, kd = (sums / self.held_out.places(groups)).tolist()
+        self._log({"eval_loss": loss, "eval_ce": ce, "eval_kd": kd})
+        if self.step and all(loss < other for other in self._held_out()[1:-1]):
+            self._keep(loss)
 
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Adds speed to each step's line; the history is saved with every checkpoint and survives a kill."""
-        if "loss" in logs and self._started is not None:
-            seconds = time.perf_counter() - self._started
-            logs |= {"seconds": seconds, "tokens": self._tokens, "tokens_per_second": self._tokens / seconds}
-            self._started = None
-        super().log(logs, start_time)
+    def _held_out(self) -> list[float]:
+        return [line["eval_loss"] for line in self.history if "eval_loss" in line]
 
+    def _tired(self) -> bool:
+        """Whether the held-out loss has not fallen for `patience` epochs."""
+        after = self._held_out()[1:]
+        waited = len(after) - 1 - after.index(min(after)) if after else 0
+        return bool(self.settings.patience) and waited >= self.settings.patience
 
-def check_learnable(trainer: AnswerTrainer) -> None:
-    """One backward pass before hours of them: there is something to learn, and the adapters learn it."""
-    every = [*trainer.examples, *trainer.held_out]
-    if any(example.prompt >= len(example.ids) for example in every):
-        raise BadInput("a training row has no answer tokens to learn; run `deskmate teach` again")
-    smallest = min(trainer.examples, key=lambda example: len(example.ids))
-    inputs = trainer._prepare_inputs(collate([smallest]))
-    trainer.model.train()
-    loss = answer_loss(trainer.model, inputs)
-    if not loss.requires_grad:
-        raise DeskmateError(NO_GRADIENT)
-    loss.backward()
-    grads = [p.grad for name, p in trainer.model.named_parameters() if "lora_" in name]
-    trainer.model.zero_grad()
-    if not any(grad is not None and bool(grad.abs().sum() > 0) for grad in grads):
-        raise DeskmateError(NO_GRADIENT)
+    def _keep(self, loss: float) -> None:
+        if self.state.is_main_process:
+            name = f"best-{self.step}"
+            fresh = self.folder / f".{name}.tmp"
+            shutil.rmtree(fresh, ignore_errors=True)
+            self.student.save(fresh)
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            fresh.replace(self.folder / name)
+            write_json(self.folder / "best.json", {"step": self.step, "loss": loss, "name": name})
+            for old in self.folder.glob("best-*"):
+                if old.name != name:
+                    shutil.rmtree(old)
+        self.state.wait_for_everyone()
 
+    def best(self) -> tuple[Path, int]:
+        """The folder of the kept weights, and their step."""
+        found = json.loads((self.folder / "best.json").read_text())
+        return self.folder / found["name"], found["step"]
 
-class KeepBest(TrainerCallback):  # type: ignore[misc]
-    """Evaluates, then saves, at each epoch's end; keeps the adapter with the lowest held-out loss."""
+    def _save(self) -> None:
+        if self.state.is_main_process:
+            path = self.folder / f"checkpoint-{self.step}.pt"
+            fresh = path.with_suffix(".tmp")
+            weights = {name: weight.detach() for name, weight in self.student.weights.items()}
+            optimizer, history = self.optimizer.state_dict(), json.dumps(self.history)
+            torch.save({"step": self.step, "history": history, "weights": weights, "optimizer": optimizer}, fresh)
+            fresh.replace(path)
+            for old in checkpoints(self.folder)[:-KEPT]:
+                old.unlink()
+        self.state.wait_for_everyone()
 
-    def __init__(self, folder: Path, steps_per_epoch: int) -> None:
-        self.folder = folder
-        self.steps_per_epoch = steps_per_epoch
-        self.record = folder / "best.json"
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step % self.steps_per_epoch == 0 or state.global_step >= state.max_steps:
-            control.should_evaluate = control.should_save = True
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **rest: Any) -> None:
-        if state.global_step == 0 or not self._better(state.global_step, metrics["eval_loss"]):
+    def _resume(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        found = checkpoints(self.folder)
+        if not found:
             return
-        name = f"best-{state.global_step}"
-        fresh = self.folder / f"{name}.tmp"
-        shutil.rmtree(fresh, ignore_errors=True)
-        rest["model"].save_pretrained(fresh)
-        shutil.rmtree(self.folder / name, ignore_errors=True)
-        fresh.replace(self.folder / name)
-        write_json(self.record, {"step": state.global_step, "loss": metrics["eval_loss"], "name": name})
-        for old in self.folder.glob("best-*"):
-            if old.name != name:
-                shutil.rmtree(old)
+        saved = torch.load(found[-1], map_location=self.student.device, weights_only=True)
+        self.student.set(saved["weights"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.step, self.history = saved["step"], json.loads(saved["history"])
 
-    def _better(self, step: int, loss: float) -> bool:
-        """A step that is redone after a kill replaces what it wrote before."""
-        if not self.record.is_file():
-            return True
-        best = json.loads(self.record.read_text())
-        return bool(step == best["step"] or loss < best["loss"])
+    def _log(self, line: Line) -> None:
+        self.history.append({"step": self.step, **line})
+        if self.board is not None and self.state.is_main_process:
+            for name, value in line.items():
+                self.board.add_scalar(f"{self.stage.name}/{name}", value, self.step)
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        write_json(self.folder / f"checkpoint-{state.global_step}" / COMPLETE, {"step": state.global_step})
-
-
-class Progress(TrainerCallback):  # type: ignore[misc]
-    """One bar for the whole run, resumed where it was: loss, held-out loss and tokens a second."""
-
-    def __init__(self) -> None:
-        self.bar: Any = None
-        self.shown: dict[str, str] = {}
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.bar = tqdm(
-            total=state.max_steps,
-            initial=state.global_step,
-            desc="train",
-            unit="step",
-            disable=None,
-            dynamic_ncols=True,
-        )
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+    def _shown(self) -> dict[str, str]:
         names = {"loss": "loss", "eval_loss": "held-out", "tokens_per_second": "tok/s"}
-        self.shown |= {names[key]: f"{value:.3g}" for key, value in logs.items() if key in names}
-        if self.bar is not None:
-            self.bar.set_postfix(self.shown)
+        newest = {names[name]: value for line in self.history for name, value in line.items() if name in names}
+        return {name: f"{value:.3g}" for name, value in newest.items()}
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.bar.update(state.global_step - self.bar.n if not self.bar.disable else 0)
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.bar.close()
+def checkpoints(folder: Path) -> list[Path]:
+    """Those written whole, the newest last."""
+    return sorted(folder.glob("checkpoint-*.pt"), key=lambda path: int(path.stem.rpartition("-")[2]))
+
+
+def schedule(step: int, total: int) -> float:
+    """The learning rate's share of its highest: up in a line, down in half a cosine."""
+    warm = math.ceil(WARM * total)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
