@@ -58,8 +58,12 @@ bench-mutations: setup ## 10,000 damaged exports of four help desks, read
 bench-million: setup ## imports of up to a million invented tickets: seconds and memory
 	@$(BIN)/python -m tests.bench.million
 
+bench-training: setup ## training beside TRL: tokens and answers a second, losses, what soft labels cost
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'trl==1.16.*'
+	@$(BIN)/python -m tests.bench.training
+
 clean: ## remove what the demo made (keeps the virtual environment and weights)
 	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
 	       workspace/releases workspace/knowledge workspace/inspect workspace/deskmate.db*
 
-.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-retrieval bench-worth bench-opening bench-draft bench-outside bench-first-token bench-mutations bench-million clean
+.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-retrieval bench-worth bench-opening bench-draft bench-outside bench-first-token bench-mutations bench-million bench-training clean

@@ -57,10 +57,10 @@ class _Norm(torch.autograd.Function):  # type: ignore[misc]
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad: Any) -> Any:
         x, weight, inverse = ctx.saved_tensors
-        scaled = (grad * weight).to(inverse.dtype)
-        pull = torch.einsum("...h,...h->...", scaled, x.to(inverse.dtype))[..., None]
+        exact, scaled = x.to(inverse.dtype), (grad * weight).to(inverse.dtype)
+        pull = torch.einsum("...h,...h->...", scaled, exact)[..., None]
         factor = pull.mul_(inverse.pow(3)).div_(-x.shape[-1])
-        return scaled.mul_(inverse).addcmul_(x.to(inverse.dtype), factor).to(x.dtype), None, None
+        return scaled.mul_(inverse).addcmul_(exact, factor).to(x.dtype), None, None
 
 
 class _Gated(torch.autograd.Function):  # type: ignore[misc]

@@ -72,7 +72,7 @@ def _measure(folder: Path, student: Path, base: str, missing: Sequence[str], tau
     model, tokenizer = _load(student, base)
     gguf_file.check(model.config, tokenizer)
     wanted = parity.reference(model, tokenizer, taught)
-    model = model.merge_and_unload()
+    model = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
     name = folder.name.removeprefix(".partial-")
     for level in missing:
         if not _gguf(folder, level).is_file():
@@ -96,8 +96,11 @@ def _load(student: Path, base: str) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 
-    if not (student / "adapter").is_dir():
+    whole = student / "model"  # of training.method = "full"
+    if not whole.is_dir() and not (student / "adapter").is_dir():
         raise NotFound(f"{student} has no adapter; run `deskmate train` again")
     transformers_logging.disable_progress_bar()
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(whole if whole.is_dir() else base, dtype=torch.float32)
+    if whole.is_dir():
+        return model, AutoTokenizer.from_pretrained(base)
     return PeftModel.from_pretrained(model, str(student / "adapter")), AutoTokenizer.from_pretrained(base)

@@ -83,7 +83,8 @@ def read_lessons(corpus: Path, student: str, settings: Training) -> tuple[Lesson
             "raise training.max_length or run `deskmate teach` on more tickets"
         )
     guards.check_mask([*examples, *held_out])
-    stages = tuple(name for name in settings.stages if name != "B" or soft) or ("A",)
+    taught = any(example.soft is not None for example in examples)
+    stages = tuple(name for name in settings.stages if name != "B" or taught) or ("A",)
     return Lessons(examples, held_out, dropped, stages, f"{said}; stages {', '.join(stages)}"), tokenizer
 
 
@@ -121,7 +122,8 @@ def _run(corpus: Path, folder: str, settings: Training, into: Path) -> tuple[dic
         history += [{"stage": name, **line} for line in lines]
         best, step = trainer.best()
         student.load(best)
-    if state.is_main_process:
+    if board is not None:
+        board.close()
         _copy(best, into / ("model" if settings.method == "full" else "adapter"))
     return {**_counts(lessons, history, trainer.steps_per_epoch), "best_step": step}, history
 

@@ -273,7 +273,7 @@ def test_two_processes_learn_what_one_does(model: Path, tmp_path: Path) -> None:
     corpora = [save_corpus(workspace, rows(12), rows(4, 50)) for workspace in (one, two)]
     wanted = train(one, corpora[0], str(model), settings)
     (tmp_path / "launched.py").write_text(LAUNCHED)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0",
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone",
                tmp_path / "launched.py", two.root, corpora[1], model, settings.model_dump_json()]  # fmt: skip
     environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment)
