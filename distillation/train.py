@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from accelerate import PartialState
 from torch.utils.tensorboard import SummaryWriter
 from transformers import AutoConfig, AutoTokenizer
 
@@ -29,7 +28,7 @@ from distillation.batches import Batches
 from distillation.rows import Example, TrainingRow, encode_all
 from distillation.softlabels import SoftLabels
 from distillation.student import Student, load_student
-from distillation.trainer import Line, Stage, Trainer
+from distillation.trainer import Line, Stage, Trainer, processes
 
 HELD_OUT = 16  # rows the held-out loss is taken from: read before training and after each epoch
 
@@ -39,7 +38,7 @@ def train(workspace: Workspace, corpus: Path, student: str, settings: Training) 
 
     `student` is a local Hugging Face folder. Raises BadInput for a corpus that cannot be learned.
     """
-    state = PartialState()
+    state = processes()
     inputs = {"corpus": manifest_of(corpus).id, "base": base_name(student)}
     with state.main_process_first():
         draft = workspace.draft("student", inputs, settings.model_dump())
@@ -106,7 +105,7 @@ def fitting(corpus: Path, tokenizer: Any, vocabulary: int) -> tuple[Mapping[str,
 
 def _run(corpus: Path, folder: str, settings: Training, into: Path) -> tuple[dict[str, float], list[dict[str, Any]]]:
     lessons, tokenizer = read_lessons(corpus, folder, settings)
-    state = PartialState()
+    state = processes()
     if state.is_main_process:
         sys.stderr.write(f"{lessons.said}\n")
         guards.show(tokenizer, lessons.train[0], into / "runs" / "train.log", lessons.said)
@@ -132,7 +131,7 @@ def _stage(
     name: str, student: Student, lessons: Lessons, settings: Training, folder: Path, board: Any = None
 ) -> Trainer:
     """A stage on its part of a step; several processes compute theirs at once."""
-    parts = max(settings.parts, PartialState().num_processes)
+    parts = max(settings.parts, processes().num_processes)
     budget = -(-settings.batch_tokens // parts)
     batches, held_out = (Batches(examples, budget, settings.seed) for examples in (lessons.train, lessons.held_out))
     return Trainer(

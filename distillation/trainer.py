@@ -52,7 +52,7 @@ class Trainer:
     ) -> None:  # fmt: skip
         self.student, self.batches, self.held_out = student, batches, held_out
         self.settings, self.stage, self.folder, self.board = settings, stage, folder, board
-        self.state = PartialState()
+        self.state = processes()
         self.parts = max(settings.parts, self.state.num_processes)
         self.steps_per_epoch = -(-len(batches.groups) // self.parts)
         self.total = math.ceil(settings.epochs * self.steps_per_epoch)
@@ -198,6 +198,11 @@ class Trainer:
         names = {"loss": "loss", "eval_loss": "held-out", "tokens_per_second": "tok/s"}
         newest = {names[name]: value for line in self.history for name, value in line.items() if name in names}
         return {name: f"{value:.3g}" for name, value in newest.items()}
+
+
+def processes() -> PartialState:
+    """This process among those that were launched together; without a GPU they speak over gloo."""
+    return PartialState(cpu=not torch.cuda.is_available())
 
 
 def checkpoints(folder: Path) -> list[Path]:

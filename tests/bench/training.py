@@ -3,7 +3,7 @@
 Same base, LoRA settings, rows, rows a step, learning rates and bfloat16; steps of both alternate in one process. TRL
 runs as it comes (base in float32 under bfloat16 autocast, activations recomputed) and tuned (base in bfloat16, nothing
 recomputed, rows of like lengths together). Prints real tokens a second (padding not counted), answers a
-second, the loss on the rows after the same steps, measured by one function; then two answers behind each prompt, and
+second, the loss on some of the rows after the same steps, by one function; then two answers behind each prompt, and
 what soft labels cost. TRL's row is an answer, so its answers a second are those of either kind of rows.
 """
 
@@ -27,6 +27,8 @@ from distillation.softlabels import SoftLabels
 from tests.bench.training_rows import bench_rows
 
 ROWS = 8  # a step
+JUDGED = 16  # rows that the loss after training is taken from
+BUSY = False
 SETTINGS = Training(batch_tokens=1 << 30, learning_rate=1e-3, stages=("A",))
 TUNED = {
     "gradient_checkpointing": False, "train_sampling_strategy": "group_by_length",
@@ -44,7 +46,13 @@ def ours(base: str, examples: list[Example], steps: int, folder: Path, alpha: fl
     count = len(batches.rows)
     batches.groups = [list(range(at, min(at + ROWS, count))) for at in range(0, count, ROWS)]
     settings = SETTINGS.model_copy(update={"epochs": steps / len(batches.groups)})
-    return Trainer(load_student(base, settings), batches, batches, settings, Stage("A", alpha), folder)
+    judged = Batches(examples[:JUDGED], 4000, SETTINGS.seed)
+    return Trainer(load_student(base, settings), batches, judged, settings, Stage("A", alpha), folder)
+
+
+def clock() -> float:
+    """Seconds: of the wall, or with `--busy` of this process's one thread."""
+    return time.process_time() if BUSY else time.perf_counter()
 
 
 class Pace:
@@ -65,9 +73,9 @@ class Pace:
     def learn(self, trainer: Any) -> None:
         groups = trainer.groups(trainer.step)
         answers = sum(len(trainer.batches.rows[number]) for group in groups for number in group)
-        began = time.perf_counter()
+        began = clock()
         trainer._learn()
-        self.add(time.perf_counter() - began, trainer.history[-1]["tokens"], answers)
+        self.add(clock() - began, trainer.history[-1]["tokens"], answers)
 
 
 def beside(base: str, steps: int, options: dict[str, Any], trainer: Any, folder: Path) -> tuple[Pace, Pace, Path]:
@@ -92,10 +100,10 @@ def beside(base: str, steps: int, options: dict[str, Any], trainer: Any, folder:
 
     class Alternate(TrainerCallback):  # type: ignore[misc]
         def on_step_begin(self, *_: Any, **rest: Any) -> None:
-            self.began = time.perf_counter()
+            self.began = clock()
 
         def on_step_end(self, *_: Any, **rest: Any) -> None:
-            theirs.add(time.perf_counter() - self.began, 0.0, ROWS)
+            theirs.add(clock() - self.began, 0.0, ROWS)
             mine.learn(trainer)
 
     peer = SFTTrainer(model=base, args=arguments, train_dataset=Dataset.from_list(rows), peft_config=lora(SETTINGS))
@@ -114,7 +122,7 @@ def _cuda() -> bool:
 
 
 def loss_of(trainer: Any) -> float:
-    """On all rows, of the weights as they are now."""
+    """Of the weights as they are now."""
     trainer._evaluate()
     return float(trainer.history[-1]["eval_loss"])
 
@@ -167,13 +175,18 @@ def alone(base: str, tokenizer: Any, steps: int, peers: dict[str, float], folder
 
 
 def main() -> None:
+    import torch
     from transformers import AutoTokenizer
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workspace", type=Path, default=Path("workspace"))
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--only", choices=["default", "tuned", "alone"])
+    parser.add_argument("--busy", action="store_true", help="one thread and CPU seconds, beside other work")
     given = parser.parse_args()
+    if given.busy:
+        globals()["BUSY"] = True
+        torch.set_num_threads(1)
     base = resolve("starter-student", Workspace(given.workspace), "hf")
     tokenizer = AutoTokenizer.from_pretrained(base)
     examples, _ = encode_all(tokenizer, bench_rows(64, 1), 2000)

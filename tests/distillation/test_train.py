@@ -275,7 +275,7 @@ def test_two_processes_learn_what_one_does(model: Path, tmp_path: Path) -> None:
     (tmp_path / "launched.py").write_text(LAUNCHED)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone",
                tmp_path / "launched.py", two.root, corpora[1], model, settings.model_dump_json()]  # fmt: skip
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     found = two.latest("student")
