@@ -36,36 +36,47 @@ from distillation.softlabels import CAP, SoftLabels, encoded, truncate
 
 Floats = Any  # [T, V] or [V]
 Captured = list[tuple[Job, SoftLabels]]
+Figures = tuple[int, float, float]  # tokens, seconds by the clock, seconds of work
 
 
-def raw(teacher: Teacher, jobs: Sequence[Job]) -> tuple[int, float]:
-    """(tokens, seconds) of vLLM by itself: no soft labels, nothing stored, text made by vLLM."""
+class Watch:
+    """Seconds by the clock and of this process's work: on a busy machine the second is the truer comparison."""
+
+    def __init__(self) -> None:
+        self.began = time.perf_counter(), time.process_time()
+
+    def read(self) -> tuple[float, float]:
+        return time.perf_counter() - self.began[0], time.process_time() - self.began[1]
+
+
+def raw(teacher: Teacher, jobs: Sequence[Job]) -> Figures:
+    """vLLM by itself: no soft labels, nothing stored, text made by vLLM."""
     from vllm import TokensPrompt
 
     asked = [teacher.sampling(job, soft=False) for job in jobs]
     for params in asked:
         params.detokenize = True
     teacher.llm.reset_prefix_cache()
-    began = time.perf_counter()
+    watch = Watch()
     prompts = [TokensPrompt(prompt_token_ids=render(teacher.tokenizer, job.messages)) for job in jobs]
     made = teacher.llm.generate(prompts, asked, use_tqdm=False)
-    return sum(len(each.outputs[0].token_ids) for each in made), time.perf_counter() - began
+    return (sum(len(each.outputs[0].token_ids) for each in made), *watch.read())
 
 
-def taught(teacher: Teacher, jobs: Sequence[Job]) -> tuple[int, float, Captured]:
-    """(tokens, seconds) of teaching, and what it captured."""
+def taught(teacher: Teacher, jobs: Sequence[Job]) -> tuple[Figures, Captured]:
+    """Teaching, and what it captured."""
     captured: Captured = []
     teacher.llm.reset_prefix_cache()
     with tempfile.TemporaryDirectory() as folder:
         answers, labels = Journal(Path(folder, "a.jsonl")), LabelJournal(Path(folder, "a.labels"))
-        began = time.perf_counter()
+        watch = Watch()
         for job, answer, found in teacher.answer(jobs):
             assert found
             labels.add(answer.sample_id, found)
             answers.add(answer)
             captured.append((job, found))
-        seconds = time.perf_counter() - began
-    return sum(answer.completion_tokens for answer in answers.answers), seconds, captured
+        figures = sum(answer.completion_tokens for answer in answers.answers), *watch.read()
+    return figures, captured
 
 
 def race(teacher: Teacher, jobs: Sequence[Job], rounds: int) -> Captured:
@@ -73,16 +84,23 @@ def race(teacher: Teacher, jobs: Sequence[Job], rounds: int) -> Captured:
     few = [replace(job, max_tokens=8) for job in jobs[: teacher.parallel]]
     raw(teacher, few)
     taught(teacher, few)
-    alone, beside = [], []
+    alone: list[Figures] = []
+    beside: list[Figures] = []
     for number in range(rounds):
         alone.append(raw(teacher, jobs))
-        *figures, captured = taught(teacher, jobs)
-        beside.append(tuple(figures))
-        paces = [tokens / seconds for tokens, seconds in (alone[-1], beside[-1])]
-        print(f"round {number + 1}: raw {paces[0]:.1f}, teaching {paces[1]:.1f} tokens/s: {paces[1] / paces[0]:.1%}")
-    paces = [sum(tokens for tokens, _ in each) / sum(seconds for _, seconds in each) for each in (alone, beside)]
-    print(f"all rounds: teaching at {paces[1] / paces[0]:.1%} of raw vLLM's tokens/s, soft labels on\n", flush=True)
+        figures, captured = taught(teacher, jobs)
+        beside.append(figures)
+        print(f"round {number + 1}: {compared(alone[-1:], beside[-1:])}", flush=True)
+    print(f"all rounds: {compared(alone, beside)}\n", flush=True)
     return captured
+
+
+def compared(alone: Sequence[Figures], beside: Sequence[Figures]) -> str:
+    (told, seconds, work), (other, others, worked) = (map(sum, zip(*each, strict=True)) for each in (alone, beside))
+    return (
+        f"raw {told / seconds:.1f}, teaching {other / others:.1f} tokens/s: {other / others / (told / seconds):.1%} "
+        f"({other / worked / (told / work):.1%} by tokens a second of work)"
+    )
 
 
 def whole(folder: str, captured: Captured) -> Iterator[Floats]:

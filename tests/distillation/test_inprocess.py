@@ -43,7 +43,10 @@ def load(folder: str) -> None:
 
     from distillation.inprocess import Teacher
 
-    os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "0"  # beside other processes, two threads mostly wait for each other
+    os.environ |= {
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "OMP_NUM_THREADS": "1",
+    }  # two wait for each other on a busy machine
     HELD["teacher"] = Teacher(Model(name="starter-student", context=CONTEXT, parallel=4), folder)
 
 
