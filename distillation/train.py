@@ -20,9 +20,10 @@ from torch.utils.tensorboard import SummaryWriter
 from transformers import AutoConfig, AutoTokenizer
 
 from bot.config import Training
+from bot.releases import TAUGHT_TEMPLATE
 from data.errors import BadInput, NotFound
 from data.parquet import read_rows
-from data.workspace import Workspace, digest, manifest_of, write_json
+from data.workspace import Workspace, digest, manifest_of, write_bytes, write_json
 from distillation import guards, softlabels
 from distillation.batches import Batches
 from distillation.rows import Example, TrainingRow, encode_all
@@ -108,6 +109,7 @@ def _run(corpus: Path, folder: str, settings: Training, into: Path) -> tuple[dic
     state = processes()
     if state.is_main_process:
         sys.stderr.write(f"{lessons.said}\n")
+        write_bytes(into / TAUGHT_TEMPLATE, str(tokenizer.chat_template).encode())  # a server compares it
         guards.show(tokenizer, lessons.train[0], into / "runs" / "train.log", lessons.said)
     student = load_student(folder, settings, state.device)
     guards.check_learnable(student, lessons.train)

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 
 from bot.config import Training
+from bot.releases import TAUGHT_TEMPLATE
 from data.workspace import Workspace, manifest_of
 from distillation import softlabels
 from distillation.rows import Example, encode_all
 from distillation.softlabels import SoftLabels
-from tests.distillation.tiny import rows, save_corpus, save_model
+from tests.distillation.tiny import TEMPLATE, rows, save_corpus, save_model
 
 SETTINGS = Training(rank=4, epochs=2, batch_tokens=400, checkpoint_steps=2, dtype="float32", stages=("A",))
 
@@ -165,6 +166,7 @@ def test_soft_labels_are_learned_in_stage_b_and_logged_apart(model: Path, tmp_pa
     labels = {f"s{number}": invented(example, number) for number, example in enumerate(given) if number != 5}
     save_soft(model, corpus, labels)
     made = train(workspace, corpus, str(model), SETTINGS.model_copy(update={"stages": ("A", "B")}))
+    assert (made / TAUGHT_TEMPLATE).read_text() == TEMPLATE
     lines = history(made)
     steps = {stage: [line for line in lines if line["stage"] == stage and "loss" in line] for stage in "AB"}
     assert len(steps["A"]) == len(steps["B"]) > 0
