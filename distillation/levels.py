@@ -15,6 +15,7 @@ from distillation import parity
 from distillation.parity import Quality, Reference, Speed
 
 LEVELS = ("F16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0")
+ROUNDS = 3  # of timing, where levels are compared
 BROKEN = 0.75  # below this agreement it is another model
 READ, WRITTEN = 64, 40  # new tokens of a usual question, whose notes are read ahead, and of its reply
 EQUAL = 1.05  # two speeds nearer than this are equal: the next measurement may turn them round
@@ -38,10 +39,10 @@ class Parity(Level):
     levels: tuple[Level, ...]
 
 
-def measure(gguf: Path, wanted: Reference, quantisation: str) -> Level:
+def measure(gguf: Path, wanted: Reference, quantisation: str, rounds: int = 1) -> Level:
     """Raises EngineError for a file that does not serve what was trained."""
     with parity.serving(gguf) as engine:
-        quality, speed = parity.compare(engine, wanted), parity.speed(engine, wanted)
+        quality, speed = parity.compare(engine, wanted), parity.speed(engine, wanted, rounds)
     return Level(
         quantisation=quantisation, bytes=gguf.stat().st_size, **quality.model_dump(), **speed.model_dump()
     )  # fmt: skip

@@ -35,7 +35,8 @@ def optimise(workspace: Workspace, student: Path, base: str, settings: Optimise)
     corpus = _corpus(workspace, trained)
     record = draft.path / "parity.json"
     if not record.is_file():
-        taught = read_rows(corpus / "validation.parquet", TrainingRow)[: 2 * parity.ROWS] if corpus else []
+        rows = parity.ROWS if settings.quantisation == "auto" else parity.FEW
+        taught = read_rows(corpus / "validation.parquet", TrainingRow)[:rows] if corpus else []
         _choose(draft.path, student, base, settings, taught)
     found = Parity.model_validate_json(record.read_text())
     for tried in draft.path.glob(".*"):
@@ -78,8 +79,9 @@ def _measure(folder: Path, student: Path, base: str, missing: Sequence[str], tau
         if not _gguf(folder, level).is_file():
             gguf_file.write(_gguf(folder, level), model, tokenizer, level, name)
     del model
+    rounds = levels.ROUNDS if len(taught) > parity.FEW else 1
     for level in missing:
-        write_json(_record(folder, level), levels.measure(_gguf(folder, level), wanted, level))
+        write_json(_record(folder, level), levels.measure(_gguf(folder, level), wanted, level, rounds))
 
 
 def _gguf(folder: Path, level: str) -> Path:

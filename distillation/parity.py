@@ -39,12 +39,11 @@ MESSAGES = [
     {"role": "user", "content": "The orange light came on. How do I descale my machine?"},
 ]
 ANSWER = "Fill the tank with 500 ml of water and one sachet, then hold both buttons for 5 seconds."
-ROWS = 8  # held-out rows that are scored
+ROWS, FEW = 8, 2  # held-out rows that are scored: to choose a level, or to check one
 TOKENS = 24  # of each answer, its first
 CONTEXT = 2048
 TOP = 64
 LIKELIEST = 5  # the difference of log-probabilities is of these
-ROUNDS = 3
 WRITTEN = 32  # tokens written to time it
 STARTUP_SECONDS = 180.0
 
@@ -86,11 +85,11 @@ class Speed(Record):
 
 
 def reference(model: Any, tokenizer: Any, taught: Sequence[TrainingRow] = ()) -> Reference:
-    """Score the fixed answer, and the first tokens of the first taught ones that fit, with the trained model."""
+    """Score the fixed answer, and the first tokens of the taught ones that fit, with the trained model."""
     prompt = render(tokenizer, MESSAGES)
     answers = [(prompt, tokenizer(ANSWER, add_special_tokens=False)["input_ids"][:TOKENS])]
     examples = [encode(tokenizer, row) for row in taught]
-    for example in [example for example in examples if len(example.ids) < CONTEXT][:ROWS]:
+    for example in [example for example in examples if len(example.ids) < CONTEXT]:
         ids = list(example.ids)
         answers.append((ids[: example.prompt], ids[example.prompt :][:TOKENS]))
     text = tokenizer.apply_chat_template(MESSAGES, add_generation_prompt=True, tokenize=False, **TEMPLATE)
@@ -130,10 +129,10 @@ def divergence(trained_V: Floats, ids: Sequence[int], served: Floats) -> float:
     return float((np.exp(trained) * (trained - served)).sum() + rest[0] * np.log(rest[0] / rest[1]))
 
 
-def speed(engine: Client, wanted: Reference) -> Speed:
+def speed(engine: Client, wanted: Reference, rounds: int) -> Speed:
     """The best of a few rounds on the last scored prompt, nothing cached: what else runs here can only slow it."""
     asked = {"prompt": wanted.scored[-1].prompt, "n_predict": WRITTEN, "ignore_eos": True, "temperature": 0}
-    told = [_post(engine, "/completion", {**asked, "cache_prompt": False})["timings"] for _ in range(ROUNDS)]
+    told = [_post(engine, "/completion", {**asked, "cache_prompt": False})["timings"] for _ in range(rounds)]
     return Speed(
         prompt_tokens_per_second=max(float(timing["prompt_per_second"]) for timing in told),
         tokens_per_second=max(float(timing["predicted_per_second"]) for timing in told),

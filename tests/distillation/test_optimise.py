@@ -53,12 +53,12 @@ def test_every_level_is_tried_once_whatever_is_killed(
     workspace, settings = Workspace(student.parent.parent), Optimise(quantisation="auto", most_kl=0.02)
     measure, measured = levels.measure, []
 
-    def once(gguf: Path, wanted: Any, quantisation: str) -> Any:
+    def once(gguf: Path, wanted: Any, quantisation: str, rounds: int) -> Any:
         if len(measured) in {2, 5}:
             measured.append("killed")
             raise KeyboardInterrupt
         measured.append(quantisation)
-        return measure(gguf, wanted, quantisation)
+        return measure(gguf, wanted, quantisation, rounds)
 
     monkeypatch.setattr(levels, "measure", once)
     for _ in range(2):
