@@ -92,10 +92,22 @@ class Teaching(Section):
     )
 
 
-class Training(Section):
-    """Stage A learns the answers, B the teacher's probabilities too, where the corpus has them and they fit."""
+class OnPolicy(Section):
+    """Of stage C: the student answers some prompts itself, and the teacher says what it would have said."""
 
-    stages: tuple[Literal["A", "B"], ...] = Field(("A", "B"), min_length=1)
+    steps: int = Field(100, ge=1)
+    rows: int = Field(8, ge=1, description="answers of one step")
+    given: float = Field(0.25, ge=0, le=0.5, description="share of them that are the corpus's, not the student's own")
+    max_tokens: int = Field(96, ge=1, description="an answer of the student's is cut there")
+    learning_rate: float = Field(2e-4, gt=0)
+
+
+class Training(Section):
+    """Stage A learns the answers, B the teacher's probabilities too, where the corpus has them and they fit, C the
+    teacher's probabilities of what the student says itself, where both have one vocabulary."""
+
+    stages: tuple[Literal["A", "B", "C"], ...] = Field(("A", "B"), min_length=1)
+    on_policy: OnPolicy = OnPolicy()
     method: Literal["lora", "rslora", "dora", "full"] = "lora"
     rank: int = Field(32, ge=1)
     epochs: float = Field(1.0, gt=0, description="of each stage")

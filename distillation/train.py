@@ -1,4 +1,4 @@
-"""Teach the student the corpus, in stages: its answers (A), then the teacher's probabilities too (B).
+"""Teach the student the corpus, in stages: its answers (A), the teacher's probabilities too (B), its own answers (C).
 
 students/.partial-<id>/.checkpoints/<stage>/      while training (trainer.py)
 students/<id>/{adapter/, runs/, training.json, manifest.json}, or model/ where all weights learn   when done
@@ -21,33 +21,40 @@ from transformers import AutoConfig, AutoTokenizer
 
 from bot.config import Training
 from bot.releases import TAUGHT_TEMPLATE
+from bot.weights import revision
 from data.errors import BadInput, NotFound
 from data.parquet import read_rows
 from data.workspace import Workspace, digest, manifest_of, write_bytes, write_json
-from distillation import guards, softlabels
+from distillation import guards, onpolicy, softlabels
 from distillation.batches import Batches
-from distillation.rows import Example, TrainingRow, encode_all
+from distillation.onpolicy import OnPolicy, Pair
+from distillation.rows import Example, TrainingRow, encode_all, end_token
+from distillation.scorer import Reader
 from distillation.softlabels import SoftLabels
-from distillation.student import Student, load_student
+from distillation.student import Student, load_student, pick_dtype
 from distillation.trainer import Line, Stage, Trainer, processes
 
 HELD_OUT = 16  # rows the held-out loss is taken from: read before training and after each epoch
 
 
-def train(workspace: Workspace, corpus: Path, student: str, settings: Training) -> Path:
+def train(workspace: Workspace, corpus: Path, student: str, settings: Training, teacher: str = "") -> Path:
     """The student's folder: trained now, resumed after a kill, or found finished from the same inputs.
 
-    `student` is a local Hugging Face folder. Raises BadInput for a corpus that cannot be learned.
+    `student` is a local Hugging Face folder, `teacher` one or an id, for stage C. Raises BadInput for a corpus that
+    cannot be learned.
     """
     state = processes()
     inputs = {"corpus": manifest_of(corpus).id, "base": base_name(student)}
+    if teacher:
+        inputs["teacher"] = f"{Path(teacher).resolve().name}@{revision(teacher)}"
     with state.main_process_first():
-        draft = workspace.draft("student", inputs, settings.model_dump())
+        unused = set() if "C" in settings.stages else {"on_policy"}
+        draft = workspace.draft("student", inputs, settings.model_dump(exclude=unused))
     if draft.done:
         return draft.final
     record = draft.path / "training.json"
     if not record.is_file():
-        counts, history = _run(corpus, student, settings, draft.path)
+        counts, history = _run(corpus, student, settings, draft.path, teacher)
         state.wait_for_everyone()
         if state.is_main_process:
             write_json(record, {"counts": counts, "history": history})
@@ -67,12 +74,14 @@ class Lessons:
     dropped: int
     stages: tuple[str, ...]
     said: str
+    shared: int = 0
 
 
-def read_lessons(corpus: Path, student: str, settings: Training) -> tuple[Lessons, Any]:
+def read_lessons(corpus: Path, student: str, settings: Training, teacher: str = "") -> tuple[Lessons, Any]:
     """The corpus, tokenised as the student does, and the tokenizer."""
     tokenizer = AutoTokenizer.from_pretrained(student)
-    soft, said = fitting(corpus, tokenizer, AutoConfig.from_pretrained(student).get_text_config().vocab_size)
+    vocabulary = AutoConfig.from_pretrained(student).get_text_config().vocab_size
+    soft, said = fitting(corpus, tokenizer, vocabulary)
     rows = [read_rows(corpus / name, TrainingRow) for name in ("rows.parquet", "validation.parquet")]
     examples, dropped = encode_all(tokenizer, rows[0], settings.max_length, soft)
     held_out, _ = encode_all(tokenizer, rows[1][:HELD_OUT], settings.max_length, soft)
@@ -83,9 +92,14 @@ def read_lessons(corpus: Path, student: str, settings: Training) -> tuple[Lesson
             "raise training.max_length or run `deskmate teach` on more tickets"
         )
     guards.check_mask([*examples, *held_out])
-    taught = any(example.soft is not None for example in examples)
-    stages = tuple(name for name in settings.stages if name != "B" or taught) or ("A",)
-    return Lessons(examples, held_out, dropped, stages, f"{said}; stages {', '.join(stages)}"), tokenizer
+    shared = 0
+    if "C" in settings.stages:
+        largest = max(max(example.ids) for example in (*examples, *held_out))
+        shared, told = onpolicy.fitting(teacher, tokenizer, vocabulary, largest)
+        said = f"{said}; {told}"
+    possible = {"A": True, "B": any(example.soft is not None for example in examples), "C": shared > 0}
+    stages = tuple(name for name in settings.stages if possible[name]) or ("A",)
+    return Lessons(examples, held_out, dropped, stages, f"{said}; stages {', '.join(stages)}", shared), tokenizer
 
 
 def fitting(corpus: Path, tokenizer: Any, vocabulary: int) -> tuple[Mapping[str, SoftLabels], str]:
@@ -104,8 +118,10 @@ def fitting(corpus: Path, tokenizer: Any, vocabulary: int) -> tuple[Mapping[str,
     return clipped, f"soft labels of {origin.teacher}: the first {size} ids are shared, all others are the tail"
 
 
-def _run(corpus: Path, folder: str, settings: Training, into: Path) -> tuple[dict[str, float], list[dict[str, Any]]]:
-    lessons, tokenizer = read_lessons(corpus, folder, settings)
+def _run(
+    corpus: Path, folder: str, settings: Training, into: Path, teacher: str
+) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    lessons, tokenizer = read_lessons(corpus, folder, settings, teacher)
     state = processes()
     if state.is_main_process:
         sys.stderr.write(f"{lessons.said}\n")
@@ -118,7 +134,12 @@ def _run(corpus: Path, folder: str, settings: Training, into: Path) -> tuple[dic
     board = SummaryWriter(log_dir=str(into / "runs")) if state.is_main_process else None
     history: list[dict[str, Any]] = []
     for name in lessons.stages:
-        trainer = _stage(name, student, lessons, settings, into / ".checkpoints" / name, board)
+        checkpoints = into / ".checkpoints" / name
+        if name == "C":
+            pair = Pair(Reader(teacher, pick_dtype(settings.dtype), state.device), lessons.shared, end_token(tokenizer))
+            trainer: Trainer = OnPolicy(student, lessons.train, lessons.held_out, pair, settings, checkpoints, board)
+        else:
+            trainer = _stage(name, student, lessons, settings, checkpoints, board)
         lines = trainer.run()
         history += [{"stage": name, **line} for line in lines]
         best, step = trainer.best()
