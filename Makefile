@@ -46,6 +46,9 @@ bench-opening: setup ## what beginning with the nearest note and prompt lookup a
 bench-draft: setup ## what a student gains its teacher as draft model (speculative decoding)
 	@$(BIN)/python -m tests.bench.draft
 
+bench-same-vocabulary: setup ## a pruned student of one vocabulary with its teacher: answers alone, soft labels, its own answers
+	@$(BIN)/python -m tests.bench.same_vocabulary
+
 bench-teaching: setup ## teaching beside raw vLLM, and what soft labels weigh
 	@$(BIN)/python -m tests.bench.teaching
 
@@ -69,4 +72,4 @@ clean: ## remove what the demo made (keeps the virtual environment and weights)
 	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
 	       workspace/releases workspace/knowledge workspace/inspect workspace/deskmate.db*
 
-.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-retrieval bench-worth bench-opening bench-draft bench-teaching bench-outside bench-first-token bench-mutations bench-million bench-training clean
+.PHONY: help setup weights demo test check bench-thunderbird bench-evidence bench-retrieval bench-worth bench-opening bench-draft bench-same-vocabulary bench-teaching bench-outside bench-first-token bench-mutations bench-million bench-training clean

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from bot import commands, draft
@@ -23,14 +24,18 @@ from distillation.train import train
 THIRD = 3
 
 
-def pruned(base: str, folder: Path) -> str:
-    """Every third layer of `base`, the first and the last among them."""
+def third(layers: int) -> list[int]:
+    """Every third layer, the first and the last among them."""
+    return sorted({*range(0, layers - 1, THIRD), layers - 1})
+
+
+def pruned(base: str, folder: Path, keep: Callable[[int], list[int]] = third) -> str:
+    """Some layers of `base`."""
     from torch.nn import ModuleList
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model = AutoModelForCausalLM.from_pretrained(base)
-    last = len(model.model.layers) - 1
-    kept = sorted({*range(0, last, THIRD), last})
+    kept = keep(len(model.model.layers))
     model.model.layers = ModuleList([model.model.layers[number] for number in kept])
     model.config.num_hidden_layers = len(kept)
     for number, layer in enumerate(model.model.layers):

@@ -1,0 +1,189 @@
+"""What soft labels are worth where teacher and student share a vocabulary: `make bench-same-vocabulary`.
+
+The starter student, taught on the answers below, is the teacher. Its student is the starter student without every third
+layer, taught on the same rows three times with as many steps: on answers alone (A), on answers and then the teacher's
+probabilities (A, B), on answers and then what the teacher says of its own replies (A, C). The sample desk's questions
+stand under two short notes, one of which holds our agent's reply; the answer is how that reply begins. Compared on
+exchanges nobody was taught: loss on their answers, distance from the teacher, and how much of a greedy reply is in its
+prompt. A run that was stopped goes on from its folder when run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from bot.config import OnPolicy, Training, load
+from bot.weights import resolve
+from data.parquet import write_rows
+from data.text import bigram_precision, overlap
+from data.workspace import Workspace, manifest_of
+from distillation import softlabels
+from distillation.batches import collate
+from distillation.rows import Example, TrainingRow, encode, end_token
+from distillation.sampling import sample
+from distillation.scorer import Reader
+from distillation.student import Student, load_student, pick_dtype
+from distillation.train import train
+from eval.statistics import Bootstrap
+from tests.bench.draft import pruned
+from tests.bench.training_rows import _pairs, first
+
+HELD_OUT, VALIDATION = 48, 16
+NOTE, ANSWER = 32, 24  # words
+TOKENS = 48  # of a reply, at most
+TOGETHER = 16  # replies said at once
+TEACHER = Training(stages=("A",), epochs=2)
+MEASURES = ("loss", "KL to teacher", "grounding", "shared with answer")
+
+
+def quoting_rows() -> list[TrainingRow]:
+    """A question of the sample desk, two notes, and how the one of them begins that holds our agent's reply."""
+    asked, made = _pairs(), []
+    for number, (question, reply) in enumerate(asked):
+        notes = [first(reply, NOTE), first(asked[(number + 7) % len(asked)][1], NOTE)]
+        shown = "\n".join(f"[{place}] {note}" for place, note in enumerate(notes[:: (-1) ** number], 1))
+        messages = (
+            {"role": "system", "content": f"Answer from the notes.\n{shown}"},
+            {"role": "user", "content": first(question, NOTE)},
+        )
+        ids = {"sample_id": f"s{number}", "exchange_id": f"e{number}"}
+        made.append(TrainingRow.model_validate({**ids, "messages": messages, "answer": first(reply, ANSWER)}))
+    return made
+
+
+def corpus(
+    workspace: Workspace, taught: Sequence[TrainingRow], other: Sequence[TrainingRow], reader: Any = None
+) -> Path:
+    """The rows, with the soft labels of a teacher that reads them, if there is one."""
+    draft = workspace.draft("corpus", {"rows": str(len(taught)), "soft": str(reader is not None)}, {})
+    if draft.done:
+        return draft.final
+    write_rows(draft.path / "rows.parquet", list(taught), TrainingRow)
+    write_rows(draft.path / "validation.parquet", list(other), TrainingRow)
+    if reader is not None:
+        folder = reader.model.name_or_path
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        origin = softlabels.origin_of(
+            tokenizer, teacher="tuned", revision="", vocabulary=reader.model.config.vocab_size
+        )
+        examples = scored(reader, tokenizer, [*taught, *other])
+        softlabels.store(draft.path, origin, {name: each.soft for name, each in examples.items() if each.soft})
+    return draft.finish({"rows": float(len(taught))})
+
+
+def scored(reader: Reader, tokenizer: Any, rows: Sequence[TrainingRow]) -> dict[str, Example]:
+    examples = {row.sample_id: encode(tokenizer, row) for row in rows}
+    parts = [(each.ids[: each.prompt], each.ids[each.prompt :]) for each in examples.values()]
+    found = reader.score_ids([prompt for prompt, _ in parts], [answer for _, answer in parts])
+    return {name: replace(each, soft=soft) for (name, each), soft in zip(examples.items(), found, strict=True)}
+
+
+def merged(base: str, student: Path, folder: Path) -> str:
+    """The tuned teacher as a model of its own."""
+    if not (folder / "tokenizer_config.json").is_file():
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+        PeftModel.from_pretrained(model, str(student / "adapter")).merge_and_unload().save_pretrained(folder)
+        AutoTokenizer.from_pretrained(base).save_pretrained(folder)
+    return str(folder)
+
+
+def two_thirds(layers: int) -> list[int]:
+    """All but every third layer; the first and the last stay."""
+    return [number for number in range(layers) if number % 3 != 1 or number == layers - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Of each held-out exchange, in their order: a value of each of MEASURES."""
+
+    name: str
+    values: dict[str, list[float]]
+
+
+def measured(name: str, student: Student, held_out: Sequence[tuple[TrainingRow, Example]], tokenizer: Any) -> Found:
+    values: dict[str, list[float]] = {measure: [] for measure in MEASURES}
+    with torch.no_grad():
+        for _, example in held_out:
+            losses, places = student.losses(collate([[example]]), 1.0), len(example.ids) - example.prompt
+            values["loss"].append(float(losses.ce) / places)
+            values["KL to teacher"].append(float(losses.kd) / places)
+    waiting = iter(held_out)
+    while some := list(islice(waiting, TOGETHER)):
+        prompts = [example.ids[: example.prompt] for _, example in some]
+        for (row, _), said in zip(
+            some, sample(student, prompts, TOKENS, end_token(tokenizer), 1 << 30, None), strict=True
+        ):
+            reply = tokenizer.decode(list(said.tokens), skip_special_tokens=True).strip()
+            values["grounding"].append(bigram_precision(reply, "\n".join(each["content"] for each in row.messages)))
+            values["shared with answer"].append(overlap(reply, row.answer))
+    return Found(name, values)
+
+
+def taught(base: str, folder: Path, settings: Training) -> Student:
+    student = load_student(base, settings)
+    student.load(folder / "adapter")
+    return student
+
+
+def table(found: Sequence[Found], units: Sequence[str]) -> str:
+    """Means, then what each later student differs by from the one taught on answers alone, with a 95 % interval."""
+    lines = [" | ".join([f"{'':34}", *(f"{measure:>24}" for measure in MEASURES)])]
+    for each in found:
+        lines.append(" | ".join([f"{each.name:34}", *(f"{fmean(each.values[m]):24.3f}" for m in MEASURES)]))
+    alone = found[1]
+    for each in found[2:]:
+        cells = []
+        for measure in MEASURES:
+            interval = Bootstrap(units).difference(each.values[measure], alone.values[measure])
+            cells.append(f"{interval.estimate:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})" if interval else "")
+        lines.append(" | ".join([f"{each.name + ' − ' + alone.name:34}", *(f"{cell:>24}" for cell in cells)]))
+    return "\n".join(lines)
+
+
+def compare(workspace: Workspace, base: str, limit: int) -> None:
+    rows = quoting_rows()
+    held_out, validation = rows[:HELD_OUT], rows[HELD_OUT : HELD_OUT + VALIDATION]
+    lessons = rows[HELD_OUT + VALIDATION :][:limit]
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    tuned = train(workspace, corpus(workspace, lessons, validation), base, TEACHER)
+    teacher = merged(base, tuned, workspace.root / "teacher")
+    reader = Reader(teacher, pick_dtype("auto"))
+    labelled = corpus(workspace, lessons, validation, reader)
+    examples = scored(reader, tokenizer, held_out)
+    pairs = [(row, examples[row.sample_id]) for row in held_out]
+    small = pruned(base, workspace.root / "pruned", two_thirds)
+    found = [measured("teacher", taught(base, tuned, TEACHER), pairs, tokenizer)]
+    steps = 1
+    for stages in (("A",), ("A", "B"), ("A", "C")):
+        settings = Training(stages=stages, epochs=2 / len(stages), on_policy=OnPolicy(steps=steps, max_tokens=TOKENS))
+        made = train(workspace, labelled, small, settings, teacher if "C" in stages else "")
+        counts = manifest_of(made).counts
+        steps = int(counts["steps"]) // 2
+        found.append(measured(f"student, {', '.join(stages)}", taught(small, made, settings), pairs, tokenizer))
+        print(f"{found[-1].name}: {counts['steps']:.0f} steps, {counts['seconds']:.0f} s", flush=True)
+    print(f"{len(lessons)} rows taught, {len(held_out)} held out")
+    print(table(found, [row.exchange_id for row in held_out]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("workspace-same-vocabulary"))
+    parser.add_argument("--rows", type=int, default=200, help="taught, at most")
+    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    asked = parser.parse_args()
+    config = load(None, asked.overrides)
+    compare(Workspace(asked.folder), resolve("starter-student", Workspace(config.workspace), "hf"), asked.rows)
+
+
+if __name__ == "__main__":
+    main()
