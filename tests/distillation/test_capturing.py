@@ -146,7 +146,7 @@ def test_vllm_in_this_process_says_and_scores_all_that_is_taught(starter_workspa
         assert found
         answers = read_rows(corpus / "answers.parquet", Answer)
         assert found[1].keys() == {answer.sample_id for answer in answers}
-        assert {answer.source for answer in answers} & {"human", "extract"}
+        assert {answer.source for answer in answers} & {"human", "extract", "notes"}
         assert found[0].teacher == folder
         files = manifest_of(corpus).files
         said = stored(journal_of(Workspace(tmp_path), identity(config.teacher)), Answer)

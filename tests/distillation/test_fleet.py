@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -88,7 +88,7 @@ def test_a_killed_replica_costs_only_what_it_had_in_hand(tmp_path: Path, engine_
     path, wanted = tmp_path / "t.jsonl", jobs(48)
     make = partial(Served, engine_server.url)
     run = partial(fleet.teach, wanted, path, TEACHER, make, replicas=2, batch=6)
-    worker = threading.Thread(target=run)
+    worker = multiprocessing.get_context("spawn").Process(target=run)  # Ray ends the process it was started in
     worker.start()
     victim = _first_with(path.with_suffix(".fleet"), answers=3)
     os.kill(victim, signal.SIGKILL)

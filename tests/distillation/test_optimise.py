@@ -223,4 +223,4 @@ def test_starter_student_keeps_its_scores_in_eight_bits(tmp_path: Path, starter_
     found = levels.measure(tmp_path / "model.gguf", wanted, "Q8_0")
     assert found.top1_agreement >= 0.9
     assert found.kl < 0.02
-    assert found.mean_logprob_difference < 0.1
+    assert found.mean_logprob_difference < 0.15  # over the five likeliest, however unlikely they are
