@@ -96,10 +96,11 @@ def run_train(workspace: Workspace, values: Config) -> Path:
     from bot.weights import resolve
     from distillation.train import train as run
 
+    corpus = workspace.latest("corpus")
     local = "C" in values.training.stages and not values.teacher.url
     teacher = resolve(values.teacher.name, workspace, "hf") if local else ""
     student = resolve(values.student.name, workspace, "hf")
-    made = run(workspace, workspace.latest("corpus"), student, values.training, teacher)
+    made = run(workspace, corpus, student, values.training, teacher)
     counts = manifest_of(made).counts
     before, after = counts["validation_loss_before"], counts["validation_loss"]
     typer.echo(f"student {made.name}: held-out loss {before:.2f} before, {after:.2f} after")
