@@ -147,7 +147,9 @@ class Serving(Section):
     between_tokens_seconds: float = 5.0
     teacher_first_token_seconds: float = 120.0
     total_seconds: float = 240.0
-    hold_tokens: int = Field(1, ge=1, description="the student's first tokens, held back until it is known to be sure")
+    hold_tokens: int = Field(
+        1, ge=1, description="the student's first tokens, held back in case it reads out its notes' frame or hands over"
+    )
     target_good: float = Field(0.7, ge=0, le=1, description="share of good replies to aim at; the teacher's if lower")
     worth_is_chance: bool = Field(False, description="bot/worth.py was fitted on this desk: aim by it, not by checks")
     max_tokens: int = 200

@@ -57,12 +57,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question as it is compared: its words counted and its cosines with all passages."""
+    """A question as it is compared: its words counted, its cosines with all passages, and what articles the nearest
+    past questions until `until` (epoch seconds) were answered with."""
 
     text: str
     vector_D: Vectors
     counts_P: Floats
     cosines_P: Floats
+    shares_A: Floats
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +117,12 @@ class Knowledge:
     def _found(
         self, question: str, vector: Vectors, before: datetime | None, ticket: str, *, quotes: bool = True
     ) -> Found:
-        counts_P = self.ranking.counts(question)
-        asked = Asked(question, vector, counts_P, self.vectors_PD @ vector)
-        until = np.inf if before is None else before.timestamp()
-        near = [number for number in self._near(asked, until) if not ticket or self._owner(number) != ticket]
+        asked = self._asked(question, vector, before)
+        near = [number for number in self._near(asked) if not ticket or self._owner(number) != ticket]
         standing = self._standing(asked, near)
         if not near:
             return Found([], standing)
-        worth = weigh(self._features(asked, self.briefs_BN[near, 0], until, ticket))
+        worth = weigh(self._features(asked, self.briefs_BN[near, 0], ticket))
         lead_K = np.where(np.arange(len(near)) == 0, self.margin, 0.0)
         order = np.argsort(-(worth.scores + lead_K), kind="stable")
         chosen = self.choose(question, [near[place] for place in order])
@@ -139,15 +140,17 @@ class Knowledge:
             return "small_talk"
         return "far" if nearest < self.far or not near else "known"
 
-    def _near(self, asked: Asked, until: float) -> list[int]:
+    def _near(self, asked: Asked) -> list[int]:
         """The numbers of the briefs that may answer: near as a whole, or with a near past ticket or article first."""
         anchors_B = self.briefs_BN[:, 0]
         whole_B = self.matched_BD @ asked.vector_D
         whole_B[self.ready_R] += self.prefer
         tickets_P = np.where(self.opened_P > 0, nearness(asked.cosines_P, asked.counts_P), -np.inf)
-        articles_P = self._of_pieces(self.ranking.pieces(asked.vector_D, asked.counts_P, until), -np.inf)
+        articles_P = self._of_pieces(
+            self.ranking.pieces(asked.vector_D, asked.counts_P, asked.until, asked.shares_A), -np.inf
+        )
         ways = (whole_B, tickets_P[anchors_B], articles_P[anchors_B])
-        known_B = self.opened_P[anchors_B] < until
+        known_B = self.opened_P[anchors_B] < asked.until
         found: dict[int, None] = {}
         for scores_B in ways:
             open_B = np.where(known_B, scores_B, -np.inf)
@@ -156,18 +159,22 @@ class Knowledge:
 
     def features(self, exchange: Exchange, vector: Vectors, places_K: Places) -> Floats:
         """What passages are judged by as replies to a past question: [K, F] of bot/worth.py."""
-        counts_P = self.ranking.counts(exchange.question)
-        asked = Asked(exchange.question, vector, counts_P, self.vectors_PD @ vector)
-        return self._features(asked, places_K, exchange.created.timestamp(), exchange.ticket_id)
+        asked = self._asked(exchange.question, vector, exchange.created)
+        return self._features(asked, places_K, exchange.ticket_id)
 
-    def _features(self, asked: Asked, anchor_K: Places, until: float, ticket: str) -> Floats:
-        past_T = np.flatnonzero((self.opened_P > 0) & (self.opened_P < until))
+    def _asked(self, question: str, vector: Vectors, before: datetime | None) -> Asked:
+        until = np.inf if before is None else before.timestamp()
+        shares_A = self.ranking.shares(vector, until)
+        return Asked(question, vector, self.ranking.counts(question), self.vectors_PD @ vector, shares_A, until)
+
+    def _features(self, asked: Asked, anchor_K: Places, ticket: str) -> Floats:
+        past_T = np.flatnonzero((self.opened_P > 0) & (self.opened_P < asked.until))
         past_T = past_T[best(nearness(asked.cosines_P[past_T], asked.counts_P[past_T]), NEIGHBOURS + 1)]
         others = [place for place in past_T if ticket_of(self.passages[place]) != ticket][:NEIGHBOURS]
         return features(
             Question(asked.text, asked.vector_D, self.said.vectors_PD[others]), self.said.of(anchor_K),
             asked.cosines_P[anchor_K], scaled(asked.counts_P)[anchor_K], self.opened_P[anchor_K] == 0,
-            self._of_pieces(np.repeat(self.ranking.shares(asked.vector_D, until), self.ranking.sizes), 0.0)[anchor_K],
+            self._of_pieces(np.repeat(asked.shares_A, self.ranking.sizes), 0.0)[anchor_K],
         )  # fmt: skip
 
     def _of_pieces(self, of_C: Floats, others: float) -> Floats:

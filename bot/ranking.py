@@ -94,13 +94,17 @@ class Ranking:
         near_A: Floats = np.maximum.reduceat(self.pieces(vector, counts_P, before), self.first_A)
         return near_A
 
-    def pieces(self, vector: Vectors, counts_P: Floats, before: float = np.inf) -> Floats:
-        """How near each piece is, its article's links until `before` (epoch seconds) included: [C]."""
+    def pieces(
+        self, vector: Vectors, counts_P: Floats, before: float = np.inf, shares_A: Floats | None = None
+    ) -> Floats:
+        """How near each piece is, its article's links until `before` (epoch seconds) included: [C]. `shares_A`: where
+        they are known already."""
         if not len(self.first_A):
             return np.zeros(0, np.float32)
         near_C = COSINE * (self.vectors_PD[self.piece_C] @ vector) + COUNT * scaled(counts_P[self.piece_C])
         often_A = self.links.linked_LA[self.links.opened_L < before].sum(axis=0)
-        linked_A = np.log(self.shares(vector, before) + FLOOR) + POPULAR * np.log1p(often_A)
+        shares_A = self.shares(vector, before) if shares_A is None else shares_A
+        linked_A = np.log(shares_A + FLOOR) + POPULAR * np.log1p(often_A)
         made: Floats = near_C + np.repeat(linked_A.astype(np.float32), self.sizes)
         return made
 
