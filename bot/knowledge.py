@@ -127,7 +127,7 @@ class Knowledge:
         order = np.argsort(-(worth.scores + lead_K), kind="stable")
         chosen = self.choose(question, [near[place] for place in order])
         passages = self.brief(chosen, vector)
-        passages[0] = passages[0].model_copy(update={"worth": round(float(worth.good_K[near.index(chosen)]), 4)})
+        passages[0] = passages[0].model_copy(update={"worth": round(float(worth.scores[near.index(chosen)]), 4)})
         return Found(self.quotes.mark(passages, vector) if quotes else passages, standing)
 
     def _owner(self, number: int) -> str:
@@ -235,7 +235,8 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     order_B = most_asked(asked_R2, len(briefs_BN))
     known = Knowledge(
         f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, matched_BD, order_B[: settings.ready],
-        settings.prefer, settings.margin, settings.words, Quotes(encoder), encoder, ranking, all_said(store, passages),
+        settings.prefer, settings.margin, settings.words, Quotes(encoder), encoder, ranking,
+        all_said(store, name, passages),
         far=float(np.quantile(asked_R2[:, 1], settings.far)) if len(asked_R2) else -1.0,
         talk_SD=encoder(list(SMALL_TALK)), choose=choose,
     )  # fmt: skip

@@ -22,6 +22,11 @@ def spoken(passage: Passage) -> str:
     return reply if mark and passage.kind == "ticket" else passage.text
 
 
+def read_on(passage: Passage) -> str:
+    """Where a customer reads on: a piece of an article is seldom all of what to do."""
+    return f"Full article: {passage.url}" if passage.kind == "article" and passage.url else ""
+
+
 def shorten(passage: Passage, words: int) -> str:
     """What of a passage is shown: of a past ticket little of the question and `words` of the reply, the evidence."""
     asked, mark, reply = passage.text.partition(ANSWER)

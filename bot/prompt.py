@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from bot.passages import cap
+from bot.passages import cap, read_on
 from data.records import ANSWER, Passage, Turn
 from data.workspace import digest
 
@@ -99,7 +99,7 @@ def _note(passage: Passage) -> str:
     asked, mark, reply = clean(passage.text).partition(ANSWER)
     if passage.kind == "ticket" and mark:
         return f"{FRAME[0]} {asked.removeprefix('Customer: ')}\n{FRAME[1]} {reply}"
-    return f"{clean(passage.title)}\n{clean(passage.text)}"
+    return "\n".join(clean(part) for part in (passage.title, passage.text, read_on(passage)) if part)
 
 
-VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, EARLIER_WORDS, "8"])
+VERSION = digest([SYSTEM, HINDSIGHT, TURN_WORDS, EARLIER_WORDS, "9"])

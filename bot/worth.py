@@ -19,13 +19,13 @@ import numpy.typing as npt
 
 from bot.passages import cap, spoken
 from bot.ranking import Floats, Vectors
-from bot.vectors import Store
+from bot.vectors import Store, once
 from data.records import Passage
 
 COMMAND = re.compile(r"\b(?:click|select|open|go to|right-?click|check|enable|choose|press|set)\b", re.IGNORECASE)
 MYSELF = re.compile(r"\bI\b")
 SAID_WORDS = 100  # of a passage, as readers saw them
-AGAINST = 0.5  # what the chance of being wrong counts for, beside that of being good
+STYLES = 4  # figures of how a text is written (`style`)
 NEIGHBOURS = 8  # past replies that a text is compared with: what several colleagues said is seldom wrong
 # 1, log words asked, cosine of the questions, BM25 (1 is the best passage's), cosine of question and text, mean cosine
 # with the neighbours' replies, log words said, question marks, first persons and commands in 20 words; for an article
@@ -43,7 +43,8 @@ class Worth:
 
     @property
     def scores(self) -> Floats:
-        made: Floats = self.good_K - AGAINST * self.wrong_K
+        """The two as one: good, and not wrong."""
+        made: Floats = self.good_K * (1 - self.wrong_K)
         return made
 
 
@@ -67,10 +68,16 @@ class Said:
         return Said(self.vectors_PD[places], self.styles_PS[places])
 
 
-def all_said(store: Store, passages: Sequence[Passage]) -> Said:
-    """What the passages say."""
-    texts = [cap(spoken(passage), SAID_WORDS) for passage in passages]
-    return Said(store.vectors("said", texts), np.array([style(text) for text in texts], np.float32).reshape(-1, 4))
+def all_said(store: Store, name: str, passages: Sequence[Passage]) -> Said:
+    """What the passages say, worked out once; `name` changes when they do."""
+
+    def made() -> Floats:
+        texts = [cap(spoken(passage), SAID_WORDS) for passage in passages]
+        styles_PS = np.array([style(text) for text in texts], np.float32).reshape(-1, STYLES)
+        return np.hstack([store.vectors("said", texts), styles_PS])
+
+    kept = once(store.folder / f"{name}-said.npy", made)
+    return Said(kept[:, :-STYLES], kept[:, -STYLES:])
 
 
 def style(text: str) -> tuple[float, float, float, float]:

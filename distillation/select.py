@@ -23,11 +23,14 @@ from distillation.trim import trim
 
 SHORTEST_WORDS = 5
 LEAST_AGREEMENT = 0.4
-TRUSTED = 0.5  # notes worth this may be taught where our agent said something else
+TRUSTED = 0.4  # notes worth this may be taught where our agent said something else
 SAME = 0.8  # of two answers that share more, one is taught
 CLOSE = 0.7  # a second answer is taught where it is worth this share of the best
 FULL_WORDS = 40  # up to here a longer answer helps a customer more
 NARRATING = ("the customer", "our agent", "the agent", "dear customer", "customer:", "agent:", "[customer", "[name")
+
+
+Rated = tuple[float, Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def select(
         candidates[answer.exchange_id].append(answer)
     chosen: list[tuple[float, list[Answer]]] = []
     rejected: list[Answer] = []
-    doubtful: list[tuple[float, Answer]] = []
+    doubtful: list[Rated] = []
     for exchange in exchanges:
         passages, found = evidence[exchange.id], candidates[exchange.id]
         taught, lost = _compete(found, exchange, passages, rules)
@@ -103,12 +106,28 @@ def select(
             doubtful.append((_trust(passages), _deferral(found[0])))
     kept, spare = _best(chosen, rules.most)
     rejected += spare
-    allowed = int(len(kept) * rules.deferral_share / (1 - rules.deferral_share))
-    deferrals = sorted(doubtful, key=lambda pair: (pair[0], pair[1].sample_id))[:allowed]
-    return kept + [answer for _, answer in deferrals], rejected
+    return kept + _deferrals(doubtful, kept, evidence, rules.deferral_share), rejected
 
 
-Rated = tuple[float, Answer]
+def _deferrals(
+    doubtful: Sequence[Rated], kept: Sequence[Answer], evidence: Mapping[str, Sequence[Passage]], share: float
+) -> list[Answer]:
+    """The most doubtful, those whose notes begin with an article and the others as often as among the answers: else
+    the student would learn that articles are nothing to answer from."""
+
+    def kind(answer: Answer) -> str:
+        notes = evidence[answer.exchange_id]
+        return notes[0].kind if notes else ""
+
+    allowed = len(kept) * share / (1 - share)
+    taught = Counter(kind(answer) for answer in kept)
+    found: list[Answer] = []
+    for name, count in taught.items():
+        alike = sorted(
+            (pair for pair in doubtful if kind(pair[1]) == name), key=lambda pair: (pair[0], pair[1].sample_id)
+        )
+        found += [answer for _, answer in alike[: round(allowed * count / len(kept))]]
+    return found
 
 
 def _compete(
@@ -118,7 +137,9 @@ def _compete(
     seen, trust = context(exchange, passages), _trust(passages)
     cut = [mended(answer, seen) for answer in found]
     faults = [fault(answer, exchange, seen, rules, trust) for answer in cut]
-    good = [(worth(answer, exchange, seen), answer) for answer, reason in zip(cut, faults, strict=True) if not reason]
+    good = [
+        (worth(answer, exchange, seen, trust), answer) for answer, reason in zip(cut, faults, strict=True) if not reason
+    ]
     taught: list[Rated] = []
     for rated in sorted(good, key=lambda pair: -pair[0]):
         near = any(overlap(rated[1].text, other.text) > SAME for _, other in taught)
@@ -147,10 +168,13 @@ def _weighted(taught: Sequence[Rated]) -> list[Answer]:
     ]  # fmt: skip
 
 
-def worth(answer: Answer, exchange: Exchange, seen: str) -> float:
+def worth(answer: Answer, exchange: Exchange, seen: str, trust: float = 0.0) -> float:
     """Above 0: support in the evidence, agreement with what the human agent said (its own reply agrees with itself only
-    as far as its evidence does), and half a point for being long enough to help."""
+    as far as its evidence does; the first note whole is worth at least what is known of it), and half a point for
+    being long enough to help."""
     agreement = 0.6 if answer.source == "human" else overlap(answer.text, exchange.human_reply)
+    if answer.source == "notes":
+        agreement = max(agreement, trust)
     deferral = 0.5 if is_deferral(answer.text) and not is_deferral(exchange.human_reply) else 0.0
     length = min(len(answer.text.split()), FULL_WORDS) / FULL_WORDS / 2
     return support(answer.text, seen) + agreement + length - deferral

@@ -25,10 +25,10 @@ from bot.desk import Desk, gather
 from bot.journal import Journal, alone, journal_of
 from bot.launch import identity
 from bot.ledger import costs, paid, total
-from bot.passages import spoken
+from bot.passages import read_on, spoken
 from bot.prompt import ChatMessage
 from data.parquet import write_rows
-from data.records import Answer, Exchange, Source
+from data.records import Answer, Exchange, Passage, Source
 from data.workspace import Draft, Workspace, digest, manifest_of
 from distillation.asking import Agree, asked
 from distillation.capturing import Plan, captured, plan, put, tokenizer_of
@@ -38,7 +38,7 @@ from distillation.rows import TrainingRow
 from distillation.select import Rules, reasons, select
 from distillation.voices import loadable
 
-SELECTION = "7"
+SELECTION = "8"
 
 
 async def teach(workspace: Workspace, config: Config, agree: Agree = lambda _: True) -> Path:
@@ -87,7 +87,7 @@ def _prompts(kept: Sequence[Answer], desk: Desk, teaching: Teaching) -> dict[str
 
 def _candidates(exchanges: Sequence[Exchange], desk: Desk, teaching: Teaching) -> list[Answer]:
     """What may be taught without asking a model: our agents' own replies, the first note whole, notes' sentences."""
-    past = [_given(e, "notes", spoken(desk.evidence[e.id][0]), desk) for e in exchanges if desk.evidence[e.id]]
+    past = [_given(e, "notes", _first(desk.evidence[e.id][0]), desk) for e in exchanges if desk.evidence[e.id]]
     human = [_given(e, "human", e.human_reply, desk) for e in exchanges] if teaching.human else []
     extracts = [(e, extract(e, desk.evidence[e.id])) for e in exchanges] if teaching.extract else []
     return [
@@ -95,6 +95,11 @@ def _candidates(exchanges: Sequence[Exchange], desk: Desk, teaching: Teaching) -
         *(past if teaching.past else []),
         *(_given(exchange, "extract", text, desk) for exchange, text in extracts if text),
     ]
+
+
+def _first(note: Passage) -> str:
+    """The first of the notes as a reply: nothing in it is new to the student, and where an article goes on is said."""
+    return "\n".join(part for part in (spoken(note), read_on(note)) if part)
 
 
 def _given(exchange: Exchange, source: Source, text: str, desk: Desk) -> Answer:

@@ -14,16 +14,14 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from bot.cli.loop import run_import
 from bot.encoder import Encode, load_encoder, plain
 from bot.knowledge import Knowledge, load
 from bot.passages import searchable
 from bot.ranking import Vectors, nearness
 from bot.weights import resolve
-from data.workspace import Workspace
 from eval.retrieval import Retrieval
 from eval.search import measure
-from tests.bench.thunderbird import asked
+from tests.bench.thunderbird import prepared
 
 TEXTS, SAMPLE = 18_000, 1_200
 CHATTED = "How do I stop it from asking me for my password every time?"
@@ -79,9 +77,8 @@ def rank(known: Knowledge, text: str, vector: Vectors) -> None:
 
 
 def main() -> None:
-    config = asked(__doc__)
-    workspace = Workspace(config.workspace)
-    tickets = run_import(workspace, config)
+    workspace, config = prepared(__doc__)
+    tickets = workspace.latest("tickets")
     known = load(workspace, tickets, config.retrieval)
     print(f"loaded again in {seconds(lambda: load(workspace, tickets, config.retrieval)):.1f} s")
     past = [searchable(passage) for passage in known.passages if passage.kind == "ticket"]

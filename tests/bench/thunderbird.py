@@ -33,37 +33,39 @@ def configuration(corpus: Path, overrides: list[str]) -> Config:
         "retrieval.words=90",
         "retrieval.prefer=0.02",
         "retrieval.margin=0",
-        "teaching.limit=170",
+        "teaching.limit=64",
         "teaching.samples=2",
         "teaching.temperature=0.7",
         "teaching.max_tokens=160",
-        "teaching.rows=560",
-        "teaching.each=2",
-        "teaching.deferral_share=0.12",
+        "teaching.rows=1000",
+        "teaching.extract=false",
+        "teaching.deferral_share=0.06",
         "training.batch_tokens=4000",
         "training.max_length=1400",
         "evaluation.limit=100",
         "evaluation.max_tokens=200",
-        "serving.target_good=0.62",
+        "serving.target_good=0.52",
         "serving.worth_is_chance=true",
     ]
     return load(None, [*fixed, *overrides])
 
 
-def asked(what: str | None) -> Config:
-    """The configuration that the command line asks for."""
+def prepared(what: str | None) -> tuple[Workspace, Config]:
+    """The desk that the command line asks for, imported, with the starter weights; and its configuration."""
     parser = argparse.ArgumentParser(description=what)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     options = parser.parse_args()
-    return configuration(options.corpus, options.overrides)
+    config = configuration(options.corpus, options.overrides)
+    workspace = Workspace(config.workspace)
+    pull(workspace, STARTER)
+    loop.run_import(workspace, config)
+    return workspace, config
 
 
 def main() -> None:
-    config = asked(__doc__)
-    workspace = Workspace(config.workspace)
-    pull(workspace, STARTER)
-    for step in (loop.run_import, run_teach, loop.run_train, loop.run_optimise):
+    workspace, config = prepared(__doc__)
+    for step in (run_teach, loop.run_train, loop.run_optimise):
         step(workspace, config)
     report = loop.run_evaluate(workspace, config)
     print(table(report))

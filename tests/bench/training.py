@@ -1,15 +1,18 @@
 """Training beside TRL's SFTTrainer: `make bench-training` (with `pip install --no-deps 'trl==1.16.*'`).
 
-Same base, LoRA settings, rows, rows a step, learning rates and bfloat16; steps of both alternate in one process. TRL
-runs as it comes (base in float32 under bfloat16 autocast, activations recomputed) and tuned (base in bfloat16, nothing
-recomputed, rows of like lengths together). Prints real tokens a second (padding not counted), answers a
-second, the loss on some of the rows after the same steps, by one function; then two answers behind each prompt, and
+Same base, LoRA settings, rows, rows a step, learning rates and bfloat16; steps of both alternate, each in a process of
+its own. TRL runs as it comes (base in float32 under bfloat16 autocast, activations recomputed) and tuned (base in
+bfloat16, nothing recomputed, rows of like lengths together). Prints real tokens a second (padding not counted), answers
+a second, the loss on some of the rows after the same steps, by one function; then two answers behind each prompt, and
 what soft labels cost. TRL's row is an answer, so its answers a second are those of either kind of rows.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,21 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from bot.config import Training
 from bot.weights import resolve
 from data.workspace import Workspace
 from distillation.rows import Example, encode_all
 from distillation.softlabels import SoftLabels
-from tests.bench.training_rows import bench_rows
+from tests.bench.training_rows import ROWS, SETTINGS, bench_rows
 
-ROWS = 8  # a step
 JUDGED = 16  # rows that the loss after training is taken from
-BUSY = False
-SETTINGS = Training(batch_tokens=1 << 30, learning_rate=1e-3, stages=("A",))
-TUNED = {
-    "gradient_checkpointing": False, "train_sampling_strategy": "group_by_length",
-    "model_init_kwargs": {"dtype": "bfloat16"},
-}  # fmt: skip
 
 
 def ours(base: str, examples: list[Example], steps: int, folder: Path, alpha: float = 1.0) -> Any:
@@ -48,11 +43,6 @@ def ours(base: str, examples: list[Example], steps: int, folder: Path, alpha: fl
     settings = SETTINGS.model_copy(update={"epochs": steps / len(batches.groups)})
     judged = Batches(examples[:JUDGED], 4000, SETTINGS.seed)
     return Trainer(load_student(base, settings), batches, judged, settings, Stage("A", alpha), folder)
-
-
-def clock() -> float:
-    """Seconds: of the wall, or with `--busy` of this process's one thread."""
-    return time.process_time() if BUSY else time.perf_counter()
 
 
 class Pace:
@@ -73,52 +63,28 @@ class Pace:
     def learn(self, trainer: Any) -> None:
         groups = trainer.groups(trainer.step)
         answers = sum(len(trainer.batches.rows[number]) for group in groups for number in group)
-        began = clock()
+        began = time.perf_counter()
         trainer._learn()
-        self.add(clock() - began, trainer.history[-1]["tokens"], answers)
+        self.add(time.perf_counter() - began, trainer.history[-1]["tokens"], answers)
 
 
-def beside(base: str, steps: int, options: dict[str, Any], trainer: Any, folder: Path) -> tuple[Pace, Pace, Path]:
+def beside(base: str, kind: str, steps: int, trainer: Any, folder: Path) -> tuple[Pace, Pace, Path]:
     """TRL's steps and ours, one after the other; returns both paces and TRL's adapter."""
-    from datasets import Dataset
-    from transformers import TrainerCallback
-    from trl import SFTConfig, SFTTrainer
-
-    from distillation.student import lora
-
-    rows = [
-        {"prompt": [dict(message) for message in row.messages],
-         "completion": [{"role": "assistant", "content": row.answer}]}
-        for row in bench_rows(64, 1)
-    ]  # fmt: skip
-    arguments = SFTConfig(
-        output_dir=str(folder), max_steps=steps, per_device_train_batch_size=ROWS, learning_rate=SETTINGS.learning_rate,
-        lr_scheduler_type="cosine", warmup_steps=0.05, logging_steps=1, save_strategy="no", report_to="none",
-        disable_tqdm=True, use_cpu=not _cuda(), seed=SETTINGS.seed, **options,
-    )  # fmt: skip
     theirs, mine = Pace("TRL"), Pace("Deskmate")
-
-    class Alternate(TrainerCallback):  # type: ignore[misc]
-        def on_step_begin(self, *_: Any, **rest: Any) -> None:
-            self.began = clock()
-
-        def on_step_end(self, *_: Any, **rest: Any) -> None:
-            theirs.add(clock() - self.began, 0.0, ROWS)
+    command = [sys.executable, "-m", "tests.bench.training_peer", base, kind, str(steps), str(folder)]
+    seen = 0.0
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as peer:
+        assert peer.stdin and peer.stdout
+        for _ in range(steps):
+            peer.stdin.write("\n")
+            peer.stdin.flush()
+            told = json.loads(next(line for line in peer.stdout if line.startswith('{"seconds"')))
+            theirs.add(told["seconds"], told["seen"] - seen, ROWS)
+            seen = told["seen"]
             mine.learn(trainer)
-
-    peer = SFTTrainer(model=base, args=arguments, train_dataset=Dataset.from_list(rows), peft_config=lora(SETTINGS))
-    peer.add_callback(Alternate())
-    peer.train()
-    seen = [0.0, *(line["num_tokens"] for line in peer.state.log_history if "num_tokens" in line)]
-    theirs.steps = [(s, seen[at + 1] - seen[at], a) for at, (s, _, a) in enumerate(theirs.steps)]
-    peer.save_model(str(folder / "adapter"))
+    if peer.returncode:
+        raise SystemExit(f"TRL ended with {peer.returncode}")
     return theirs, mine, folder / "adapter"
-
-
-def _cuda() -> bool:
-    import torch
-
-    return bool(torch.cuda.is_available())
 
 
 def loss_of(trainer: Any) -> float:
@@ -137,16 +103,16 @@ def invented(example: Example, number: int) -> Example:
     return replace(example, soft=soft)
 
 
-def against(name: str, base: str, examples: list[Example], steps: int, options: dict[str, Any], folder: Path) -> float:
+def against(base: str, kind: str, examples: list[Example], steps: int, folder: Path) -> float:
     """Prints one comparison; returns TRL's answers a second."""
     trainer = ours(base, examples, steps, folder / "ours")
-    theirs, mine, adapter = beside(base, steps, options, trainer, folder / "theirs")
+    theirs, mine, adapter = beside(base, kind, steps, trainer, folder / "theirs")
     losses = [loss_of(trainer)]
     trainer.student.load(adapter)
     losses.append(loss_of(trainer))
     (tokens, answers), (peer_tokens, peer_answers) = mine.rates(), theirs.rates()
     print(
-        f"{name}: {steps} steps of {ROWS} rows each\n"
+        f"TRL {kind}: {steps} steps of {ROWS} rows each\n"
         f"  Deskmate {tokens:7.0f} tokens/s {answers:6.2f} answers/s, loss {losses[0]:.3f}\n"
         f"  TRL      {peer_tokens:7.0f} tokens/s {peer_answers:6.2f} answers/s, loss {losses[1]:.3f}\n"
         f"  Deskmate / TRL: {tokens / peer_tokens:.2f} tokens/s, {answers / peer_answers:.2f} answers/s",
@@ -175,26 +141,21 @@ def alone(base: str, tokenizer: Any, steps: int, peers: dict[str, float], folder
 
 
 def main() -> None:
-    import torch
     from transformers import AutoTokenizer
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workspace", type=Path, default=Path("workspace"))
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--only", choices=["default", "tuned", "alone"])
-    parser.add_argument("--busy", action="store_true", help="one thread and CPU seconds, beside other work")
     given = parser.parse_args()
-    if given.busy:
-        globals()["BUSY"] = True
-        torch.set_num_threads(1)
     base = resolve("starter-student", Workspace(given.workspace), "hf")
     tokenizer = AutoTokenizer.from_pretrained(base)
     examples, _ = encode_all(tokenizer, bench_rows(64, 1), 2000)
     peers: dict[str, float] = {}
     with TemporaryDirectory() as folder:
-        for name, options in {"default": {}, "tuned": TUNED}.items():
-            if given.only in (None, name):
-                peers[name] = against(f"TRL {name}", base, examples, given.steps, options, Path(folder) / name)
+        for kind in ("default", "tuned"):
+            if given.only in (None, kind):
+                peers[kind] = against(base, kind, examples, given.steps, Path(folder) / kind)
         if given.only in (None, "alone"):
             alone(base, tokenizer, given.steps, peers, Path(folder))
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bot.config import Training
 from bot.prompt import build
 from data.records import ANSWER, Passage, Turn
 from distillation.rows import TrainingRow
@@ -13,6 +14,8 @@ from distillation.rows import TrainingRow
 TICKETS = Path("data/sample/tickets.jsonl")
 SHORTEST, LONGEST = 20, 62  # words of an answer
 NOTE = 45  # words of a reply among the notes
+ROWS = 8  # a step
+SETTINGS = Training(batch_tokens=1 << 30, learning_rate=1e-3, stages=("A",))  # of both trainers
 
 
 def bench_rows(exchanges: int, answers: int) -> list[TrainingRow]:

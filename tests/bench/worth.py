@@ -18,15 +18,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bot.cli import loop
 from bot.config import Config
 from bot.knowledge import load
-from bot.weights import STARTER, pull
-from bot.worth import AGAINST, GOOD, WRONG
+from bot.worth import GOOD, WRONG, Worth
 from data.parquet import read_rows
 from data.records import Exchange
 from data.workspace import Workspace
-from tests.bench.thunderbird import asked
+from tests.bench.thunderbird import prepared
 
 FOLDS = 8
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
@@ -91,12 +89,12 @@ def unseen(reviews: Reviews, label_N: Array) -> Array:
 def first_of_each(reviews: Reviews, good_N: Array, wrong_N: Array) -> Array:
     """The place of each question's best passage, the question most likely answered well first."""
     best: dict[str, int] = {}
-    score_N = good_N - AGAINST * wrong_N
+    score_N = Worth(good_N, wrong_N).scores
     for place, question in enumerate(reviews.question_N):
         if question not in best or score_N[place] > score_N[best[question]]:
             best[question] = place
     places = np.array(list(best.values()))
-    return places[np.argsort(-good_N[places], kind="stable")]
+    return places[np.argsort(-score_N[places], kind="stable")]
 
 
 def report(reviews: Reviews) -> None:
@@ -126,11 +124,7 @@ def report(reviews: Reviews) -> None:
 
 
 def main() -> None:
-    config = asked(__doc__)
-    workspace = Workspace(config.workspace)
-    pull(workspace, STARTER)
-    loop.run_import(workspace, config)
-    report(gathered(workspace, config))
+    report(gathered(*prepared(__doc__)))
 
 
 if __name__ == "__main__":

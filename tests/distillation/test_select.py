@@ -120,7 +120,7 @@ def test_two_distinct_answers_share_the_weight_of_their_exchange() -> None:
 
 def test_what_was_said_the_last_time_is_taught_where_readers_would_trust_it() -> None:
     said = answer("Start in My orders > Return an item; it is what everybody with a return label does.", "notes")
-    doubted = [EVIDENCE[0].model_copy(update={"worth": 0.4})]
+    doubted = [EVIDENCE[0].model_copy(update={"worth": 0.3})]
     trusted = [EVIDENCE[0].model_copy(update={"worth": 0.6})]
     exchange = EXCHANGE.model_copy(update={"human_reply": "Please write to us by post about that."})
     assert not select([said], [exchange], {"t1-1": doubted}, Rules(0.5, 0.0))[0]
@@ -137,3 +137,19 @@ def test_kinds_are_told_and_the_most_doubtful_hand_over() -> None:
     evidence = {"t1-1": EVIDENCE, "t2-1": [EVIDENCE[0].model_copy(update={"worth": 0.3})], "t3-1": EVIDENCE}
     kept, _ = select([answer(GOOD), *wrong], [EXCHANGE, *others], evidence, RULES)
     assert [(row.exchange_id, row.kind) for row in kept] == [("t1-1", "answer"), ("t3-1", "defer")]
+
+
+def test_no_kind_of_notes_by_itself_means_handing_over() -> None:
+    """All articles are doubted more than all past tickets: still both hand over as often as both are answered."""
+    ticket = EVIDENCE[0].model_copy(update={"kind": "ticket"})
+    exchanges, evidence, answers = [], {}, []
+    for number in range(40):
+        name, of_article, good = f"t{number}-1", number % 2 == 0, number < 20
+        exchanges.append(EXCHANGE.model_copy(update={"id": name, "ticket_id": f"t{number}"}))
+        worth = 0.5 if good else 0.1 if of_article else 0.3
+        evidence[name] = [(EVIDENCE[0] if of_article else ticket).model_copy(update={"worth": worth})]
+        text = GOOD if good else "Bananas grow wonderfully beneath purple mountains while elephants juggle."
+        answers.append(answer(text, exchange_id=name, sample_id=name))
+    kept, _ = select(answers, exchanges, evidence, replace(RULES, deferral_share=0.3))
+    kinds = [evidence[each.exchange_id][0].kind for each in kept if each.kind == "defer"]
+    assert kinds.count("article") == kinds.count("ticket") == 4
