@@ -85,7 +85,7 @@ def _prompts(kept: Sequence[Answer], desk: Desk, teaching: Teaching) -> dict[str
     }  # fmt: skip
 
 
-def _candidates(exchanges: Sequence[Exchange], desk: Desk, teaching: Teaching) -> list[Answer]:
+def candidates(exchanges: Sequence[Exchange], desk: Desk, teaching: Teaching) -> list[Answer]:
     """What may be taught without asking a model: our agents' own replies, the first note whole, notes' sentences."""
     past = [_given(e, "notes", _first(desk.evidence[e.id][0]), desk) for e in exchanges if desk.evidence[e.id]]
     human = [_given(e, "human", e.human_reply, desk) for e in exchanges] if teaching.human else []
@@ -116,19 +116,19 @@ def _store(
     teaching = config.teaching
     rules = Rules(teaching.min_support, teaching.deferral_share, teaching.rows, teaching.each)
     train, validation = desk.part("train"), desk.part("validation")
-    kept, rejected = select([*taught, *_candidates(train, desk, teaching)], train, desk.evidence, rules)
-    given = _candidates(validation, desk, teaching)
+    kept, rejected = select([*taught, *candidates(train, desk, teaching)], train, desk.evidence, rules)
+    given = candidates(validation, desk, teaching)
     checked, _ = select(given, validation, desk.evidence, replace(rules, most=0))
     exchanges = {exchange.id: exchange for exchange in desk.exchanges}
     for name, answers in (("rows", kept), ("validation", checked)):
-        rows = [_row(answer, exchanges[answer.exchange_id], desk) for answer in answers]
+        rows = [row_of(answer, exchanges[answer.exchange_id], desk) for answer in answers]
         write_rows(draft.path / f"{name}.parquet", rows, TrainingRow)
     write_rows(draft.path / "answers.parquet", kept, Answer)
     write_rows(draft.path / "rejected.parquet", rejected, Answer)
     return kept, _counts(kept, rejected, taught)
 
 
-def _row(answer: Answer, exchange: Exchange, desk: Desk) -> TrainingRow:
+def row_of(answer: Answer, exchange: Exchange, desk: Desk) -> TrainingRow:
     shown = desk.messages(exchange)
     return TrainingRow(
         sample_id=answer.sample_id, exchange_id=exchange.id, messages=shown, answer=answer.text, weight=answer.weight,
