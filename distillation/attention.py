@@ -24,15 +24,23 @@ from data.errors import ConfigError
 
 NAME = "deskmate"
 QUERIES = 192  # of one block
+STEP = 64
 Range = tuple[int, int]
 
 
 class Block(NamedTuple):
-    """Queries `start:end`: they see the keys in `seen`, and themselves causally."""
+    """Queries `first:last`, computed within the window `queries`, and the windows of the keys they see.
 
-    start: int
-    end: int
-    seen: tuple[Range, ...]
+    Windows are whole multiples of STEP: oneDNN makes code for each shape it meets, and keeps it. `mask_nm` is added to
+    the scores from column `masked` on.
+    """
+
+    first: int
+    last: int
+    queries: Range
+    keys: tuple[Range, ...]
+    mask_nm: torch.Tensor
+    masked: int
 
 
 class Layout:
@@ -45,13 +53,15 @@ class Layout:
         self.longest = max(prompt + max(answers, default=0) for prompt, answers in rows)
 
     def parts(self) -> list[tuple[Range, Range]]:
-        """Every prompt and answer: where it lies, and where the prompt lies that it sees (a prompt: nothing)."""
+        """Every prompt and answer: where it lies, and where the prompt lies that it sees (a prompt: nothing). An only
+        answer is part of its prompt."""
         found, at = [], 0
         for length, answers in self.rows:
-            prompt = (at, at + length)
+            whole, others = (length + answers[0], ()) if len(answers) == 1 else (length, answers)
+            prompt = (at, at + whole)
             found.append((prompt, (at, at)))
-            at += length
-            for answer in answers:
+            at += whole
+            for answer in others:
                 found.append(((at, at + answer), prompt))
                 at += answer
         return found
@@ -62,13 +72,29 @@ class Layout:
 
     @cached_property
     def blocks(self) -> list[Block]:
-        made = []
-        for (start, end), prompt in self.parts():
-            for first in range(start, end, QUERIES):
-                ranges = [prompt, (start, first)] if prompt[1] != start else [(prompt[0], first)]
-                seen = tuple(each for each in ranges if each[0] < each[1])
-                made.append(Block(first, min(first + QUERIES, end), seen))
-        return made
+        return [
+            self._block(first, min(first + QUERIES, end), start, prompt)
+            for (start, end), prompt in self.parts() for first in range(start, end, QUERIES)
+        ]  # fmt: skip
+
+    def _block(self, first: int, last: int, start: int, prompt: Range) -> Block:
+        """Of the part that begins at `start` and sees `prompt`."""
+        ranges = [prompt, (start, last)] if prompt[0] < prompt[1] else [(start, last)]
+        queries, keys = self._window((first, last)), tuple(self._window(each) for each in ranges)
+        place_n = torch.arange(*queries)[:, None]
+        seen = []
+        for (begin, end), window in zip(ranges, keys, strict=True):
+            place_m = torch.arange(*window)
+            seen.append((place_m >= begin) & (place_m < end) & (place_m <= place_n))
+        seen_nm = torch.cat(seen, 1) | (place_n < first) | (place_n >= last)
+        blind_m = (~seen_nm).any(0).nonzero()
+        mask_nm = torch.zeros(seen_nm.shape, dtype=torch.bfloat16).masked_fill_(~seen_nm, -torch.inf)
+        return Block(first, last, queries, keys, mask_nm, int(blind_m[0]) if len(blind_m) else seen_nm.shape[1])
+
+    def _window(self, of: Range) -> Range:
+        size = min(-(-(of[1] - of[0]) // STEP) * STEP, self.tokens)
+        begin = min(of[0], self.tokens - size)
+        return begin, begin + size
 
     def padded(self, device: Any) -> tuple[torch.Tensor, ...]:
         """index_BL into the packed tokens, mask_BLL of what each sees, and back_T from B x L to the packed ones.
@@ -122,16 +148,17 @@ class _Blocks(torch.autograd.Function):  # type: ignore[misc]
         h, T, d = key_hTd.shape
         query_hgTd = (query_HTd * scaling).view(h, -1, T, d)
         out_TH = query_HTd.new_empty(T, h, query_hgTd.shape[1], d)
-        future_QQ = torch.full((QUERIES, QUERIES), -torch.inf, dtype=query_HTd.dtype).triu(1)
         probs = []
         for block in blocks:
-            n = block.end - block.start
-            queries = query_hgTd[:, :, block.start : block.end].flatten(1, 2)
-            scores = queries @ _seen(key_hTd, block).transpose(1, 2)
-            scores.view(h, -1, n, scores.shape[-1])[..., -n:] += future_QQ[:n, :n]
+            begin, end = block.queries
+            own = slice(block.first - begin, block.last - begin)
+            scores = query_hgTd[:, :, begin:end].flatten(1, 2) @ _seen(key_hTd, block).transpose(1, 2)
+            scores.view(h, -1, end - begin, scores.shape[-1])[..., block.masked :] += block.mask_nm[:, block.masked :]
             weights = scores.softmax(-1)
-            out = weights @ _seen(value_hTd, block)
-            out_TH[block.start : block.end] = out.view(h, -1, n, d).permute(2, 0, 1, 3)
+            out = (weights @ _seen(value_hTd, block)).view(h, -1, end - begin, d)
+            out_TH[block.first : block.last] = out[:, :, own].permute(2, 0, 1, 3)
+            for other in (slice(0, own.start), slice(own.stop, None)):  # of other blocks: nothing comes back from them
+                weights.view(h, -1, end - begin, scores.shape[-1])[:, :, other] = 0
             probs.append(weights)
         ctx.save_for_backward(query_hgTd, key_hTd, value_hTd, *probs)
         ctx.blocks, ctx.scaling = blocks, scaling
@@ -147,11 +174,13 @@ class _Blocks(torch.autograd.Function):  # type: ignore[misc]
         query_grad = torch.empty_like(query_hgTd)
         key_grad, value_grad = (torch.zeros(h, T, d, dtype=exact) for _ in range(2))
         for block, weights in zip(ctx.blocks, probs, strict=True):
-            grad = grad_hgTd[:, :, block.start : block.end].flatten(1, 2)
-            queries = query_hgTd[:, :, block.start : block.end].flatten(1, 2)
+            begin, end = block.queries
+            grad = grad_hgTd[:, :, begin:end].flatten(1, 2)
+            queries = query_hgTd[:, :, begin:end].flatten(1, 2)
             wanted = grad @ _seen(value_hTd, block).transpose(1, 2)
             scores = torch._softmax_backward_data(wanted, weights, -1, weights.dtype)
-            query_grad[:, :, block.start : block.end] = (scores @ _seen(key_hTd, block)).view(h, g, -1, d)
+            found = (scores @ _seen(key_hTd, block)).view(h, g, -1, d)
+            query_grad[:, :, block.first : block.last] = found[:, :, block.first - begin : block.last - begin]
             _add(key_grad, scores.transpose(1, 2) @ queries, block)
             _add(value_grad, weights.transpose(1, 2) @ grad, block)
         query_grad *= ctx.scaling
@@ -159,20 +188,13 @@ class _Blocks(torch.autograd.Function):  # type: ignore[misc]
         return query_grad.view(-1, T, d), key_grad.to(kept), value_grad.to(kept), None, None
 
 
-def _ranges(block: Block) -> list[Range]:
-    """What a block's queries see, neighbouring ranges joined."""
-    if block.seen and block.seen[-1][1] == block.start:
-        return [*block.seen[:-1], (block.seen[-1][0], block.end)]
-    return [*block.seen, (block.start, block.end)]
-
-
 def _seen(of_hTd: Any, block: Block) -> Any:
-    parts = [of_hTd[:, start:end] for start, end in _ranges(block)]
+    parts = [of_hTd[:, start:end] for start, end in block.keys]
     return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
 
 def _add(to_hTd: Any, grad: Any, block: Block) -> None:
     at = 0
-    for start, end in _ranges(block):
+    for start, end in block.keys:
         to_hTd[:, start:end] += grad[:, at : at + end - start]
         at += end - start

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from distillation.losses import SoftRows
 
 SHARED = 8  # answers behind one prompt, at most
+ROUNDED = 256  # on a CPU: oneDNN keeps what it made for each shape it met, and new ones split the free memory up
 
 
 class Batches:
@@ -40,7 +41,9 @@ class Batches:
         return sum(len(example.ids) - example.prompt for row in rows for example in row)
 
     def batch(self, group: Sequence[int]) -> Batch:
-        return collate([self.rows[number] for number in group])
+        import torch
+
+        return collate([self.rows[number] for number in group], 1 if torch.cuda.is_available() else ROUNDED)
 
 
 def share(examples: Sequence[Example]) -> list[tuple[Example, ...]]:
@@ -87,21 +90,26 @@ class Batch:
     soft: SoftRows | None
     layout: Layout
     answers: int
+    tokens: int
 
     def to(self, device: Any) -> Batch:
         names = ("ids_T", "positions_T", "places_N", "targets_N", "weights_N")
         moved = {name: getattr(self, name).to(device) for name in names}
         soft = type(self.soft)(*(each.to(device) for each in self.soft)) if self.soft else None
-        return Batch(**moved, soft=soft, layout=self.layout, answers=self.answers)
+        return Batch(**moved, soft=soft, layout=self.layout, answers=self.answers, tokens=self.tokens)
 
 
-def collate(rows: Sequence[Sequence[Example]]) -> Batch:
-    """Pack rows one after the other. A prompt's last token predicts the first token of each of its answers."""
+def collate(rows: Sequence[Sequence[Example]], multiple: int = 1) -> Batch:
+    """Pack rows one after the other. A prompt's last token predicts the first token of each of its answers. Up to a
+    `multiple` of tokens, zeros follow that no row sees and nothing is learned from; `tokens` does not count them."""
     import torch
 
     from distillation.attention import Layout
 
-    layout = Layout([(row[0].prompt, [len(each.ids) - each.prompt - 1 for each in row]) for row in rows])
+    lengths = [(row[0].prompt, [len(each.ids) - each.prompt - 1 for each in row]) for row in rows]
+    tokens = sum(prompt + sum(answers) for prompt, answers in lengths)
+    spare = -tokens % multiple
+    layout = Layout([*lengths, (spare, [])] if spare else lengths)
     ids: list[int] = []
     places: list[int] = []
     for row in rows:
@@ -110,13 +118,14 @@ def collate(rows: Sequence[Sequence[Example]]) -> Batch:
         for example in row:
             places += [prompt_end - 1, *range(len(ids), len(ids) + len(example.ids) - example.prompt - 1)]
             ids += example.ids[example.prompt : -1]
+    ids += [0] * spare
     examples = [example for row in rows for example in row]
     taught = [len(example.ids) - example.prompt for example in examples]
     return Batch(
         ids_T=torch.tensor(ids), positions_T=torch.tensor(layout.positions()), places_N=torch.tensor(places),
         targets_N=torch.tensor([token for each in examples for token in each.ids[each.prompt :]]),
         weights_N=torch.tensor([each.weight for each in examples]).repeat_interleave(torch.tensor(taught)),
-        soft=_soft(examples), layout=layout, answers=len(examples),
+        soft=_soft(examples), layout=layout, answers=len(examples), tokens=tokens,
     )  # fmt: skip
 
 

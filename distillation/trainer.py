@@ -118,7 +118,7 @@ class Trainer:
             found = self.student.losses(batch, self.stage.alpha)
             (found.total / places).backward()
             sums += torch.stack(
-                [found.total.detach(), found.ce, found.kd, *found.norms, found.ce.new_tensor(len(batch.ids_T))]
+                [found.total.detach(), found.ce, found.kd, *found.norms, found.ce.new_tensor(batch.tokens)]
             )
         return sums
 

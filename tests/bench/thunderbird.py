@@ -37,7 +37,7 @@ def configuration(corpus: Path, overrides: list[str]) -> Config:
         "teaching.samples=2",
         "teaching.temperature=0.7",
         "teaching.max_tokens=160",
-        "teaching.rows=1000",
+        "teaching.rows=480",
         "teaching.extract=false",
         "teaching.deferral_share=0.06",
         "training.batch_tokens=4000",
