@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from data.parquet import read_rows
 from data.records import Exchange, Passage, Source, Standing
 from data.workspace import Workspace, digest
 
-SOME = 500
 Evidence = Mapping[str, Sequence[Passage]]
 
 
@@ -79,7 +77,7 @@ def gather(workspace: Workspace, tickets: Path, config: Config, splits: Sequence
     knowledge = load(workspace, tickets, config.retrieval)
     rows = read_rows(tickets / "exchanges.parquet", Exchange)
     wanted = [exchange for exchange in rows if exchange.split in splits]
-    vectors_ED = knowledge.embed(wanted, progress=len(wanted) > SOME and sys.stderr.isatty())
+    vectors_ED = knowledge.embed(wanted)
     found = knowledge.evidence(wanted, vectors_ED, quotes=quotes)
     evidence = {name: each.passages for name, each in found.items()}
     asked = dict(zip((exchange.id for exchange in wanted), vectors_ED, strict=True))

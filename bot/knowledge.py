@@ -90,6 +90,7 @@ class Knowledge:
     encoder: Encode
     ranking: Ranking
     said: Said
+    store: Store
     far: float = -1.0
     talk_SD: Vectors | None = None
     choose: Choose = nearest
@@ -103,9 +104,9 @@ class Knowledge:
         """
         return self._found(question, self.encoder([question])[0], before, ticket)
 
-    def embed(self, exchanges: Sequence[Exchange], *, progress: bool = False) -> Vectors:
-        """What their questions are searched by: [len(exchanges), D]."""
-        return self.encoder([exchange.question for exchange in exchanges], progress=progress)
+    def embed(self, exchanges: Sequence[Exchange]) -> Vectors:
+        """What their questions are searched by, kept for the next time: [len(exchanges), D]."""
+        return self.store.vectors("questions", [exchange.question for exchange in exchanges])
 
     def evidence(self, exchanges: Sequence[Exchange], vectors_ED: Vectors, *, quotes: bool = False) -> dict[str, Found]:
         """By exchange id, what each is answered from, as it was known when its ticket was opened."""
@@ -236,7 +237,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     known = Knowledge(
         f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, matched_BD, order_B[: settings.ready],
         settings.prefer, settings.margin, settings.words, Quotes(encoder), encoder, ranking,
-        all_said(store, name, passages),
+        all_said(store, name, passages), store,
         far=float(np.quantile(asked_R2[:, 1], settings.far)) if len(asked_R2) else -1.0,
         talk_SD=encoder(list(SMALL_TALK)), choose=choose,
     )  # fmt: skip

@@ -48,7 +48,7 @@ OWNERS = np.arange(len(PASSAGES))
 
 
 @pytest.fixture
-def known() -> Knowledge:
+def known(tmp_path: Path) -> Knowledge:
     vectors_PD = compass([passage.title for passage in PASSAGES])
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in PASSAGES])
     nothing = Links(np.zeros((0, 2), np.float32), np.zeros(0), np.zeros((0, 2), np.bool_))
@@ -59,6 +59,7 @@ def known() -> Knowledge:
         ready_R=np.zeros(0, np.int32), prefer=0.2, margin=0.2, words=20, quotes=Quotes(silent), encoder=compass,
         ranking=ranking,
         said=Said(np.zeros((len(PASSAGES), 2), np.float32), np.zeros((len(PASSAGES), 4), np.float32)),
+        store=Store(tmp_path, "compass", compass),
     )  # fmt: skip
 
 
