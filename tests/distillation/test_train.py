@@ -124,7 +124,7 @@ def test_answers_that_share_a_prompt_learn_as_apart(model: Path, tmp_path: Path)
     apart.batches.rows = [(example,) for example in chosen]
     wanted = gradients(apart, [[number] for number in range(6)])
     assert shared[0] == pytest.approx(wanted[0], rel=1e-6)
-    assert all(shared[1][name].allclose(wanted[1][name], rtol=1e-4, atol=1e-7) for name in wanted[1])
+    assert all(shared[1][name].allclose(wanted[1][name], rtol=1e-4, atol=1e-6) for name in wanted[1])
 
 
 @pytest.mark.parametrize("settings", [{}, {"method": "rslora"}, {"method": "dora"}, {"checkpoint_activations": True}])
