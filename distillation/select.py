@@ -126,7 +126,7 @@ def _deferrals(
         alike = sorted(
             (pair for pair in doubtful if kind(pair[1]) == name), key=lambda pair: (pair[0], pair[1].sample_id)
         )
-        found += [answer for _, answer in alike[: round(allowed * count / len(kept))]]
+        found += [answer for _, answer in alike[: int(allowed * count / len(kept))]]
     return found
 
 
