@@ -7,12 +7,11 @@ D dimensions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bot.ranking import Ranking, Vectors, nearness
+from bot.ranking import Floats, Ranking, Vectors, best, nearness
 from bot.reranking import CANDIDATES, Choose
 
 Places = npt.NDArray[np.int32]
@@ -32,13 +31,14 @@ def gather_briefs(
     briefs_BN = np.full((len(ticket_T) if tickets else 0, max(tickets + articles, 1)), -1, np.int32)
     for start in range(0, len(briefs_BN), ROWS):
         rows_R = ticket_T[start : start + ROWS]
-        cosines_RT = vectors_PD[rows_R] @ vectors_PD[ticket_T].T
-        for number, (row, cosines_T) in enumerate(zip(rows_R, cosines_RT, strict=True), start):
+        cosines_RP = vectors_PD[rows_R] @ vectors_PD.T
+        for number, (row, cosines_P) in enumerate(zip(rows_R, cosines_RP, strict=True), start):
             counts_P = ranking.counts(texts[row])
             older_O = np.flatnonzero((opened_P[ticket_T] < opened_P[row]) & (owner_P[ticket_T] != owner_P[row]))
-            near_O = nearness(cosines_T[older_O], counts_P[ticket_T[older_O]])
+            near_O = nearness(cosines_P[ticket_T[older_O]], counts_P[ticket_T[older_O]])
             past = [row, *ticket_T[older_O[best(near_O, tickets - 1)]]]
-            near_C = ranking.pieces(vectors_PD[row], counts_P, np.nextafter(opened_P[row], np.inf))
+            then = np.nextafter(opened_P[row], np.inf)
+            near_C = ranking.pieces(cosines_P, counts_P, ranking.shares(vectors_PD[row], then), then)
             known = ranking.piece_C[best(near_C, articles)]
             briefs_BN[number, : len(past)] = past
             briefs_BN[number, tickets : tickets + len(known)] = known
@@ -57,40 +57,39 @@ def _of_articles(ranking: Ranking, tickets: int, articles: int) -> Places:
     return briefs_BN
 
 
-def best(scores: npt.NDArray[Any], count: int) -> npt.NDArray[np.intp]:
-    """Places of the best `count` scores, best first; of equal ones the first."""
-    few = np.flatnonzero(scores >= np.partition(scores, -count)[-count]) if 0 < count < len(scores) else slice(None)
-    places = np.arange(len(scores))[few]
-    return places[np.argsort(-scores[places], kind="stable")][: max(count, 0)]
+def shares_of(briefs_BN: Places) -> Floats:
+    """What each passage's cosine counts for when a question is matched with a whole brief, [B, N]: the anchor's 1, and
+    COMPANIONS divided among the others."""
+    others_BN = (briefs_BN[:, 1:] >= 0).astype(np.float32)
+    count_B1 = np.maximum(others_BN.sum(axis=1, keepdims=True), 1.0)
+    made: Floats = np.hstack([np.ones_like(count_B1), COMPANIONS * others_BN / count_B1])
+    return made
 
 
-def matched(vectors_PD: Vectors, briefs_BN: Places) -> Vectors:
-    """What a question is compared with, a vector a brief: the anchor's plus COMPANIONS times the others' mean."""
-    others_BN = briefs_BN[:, 1:]
-    there_BN = (others_BN >= 0).astype(np.float32)
-    sums_BD = np.einsum("bn,bnd->bd", there_BN, vectors_PD[others_BN]) if others_BN.size else 0.0
-    count_B1 = np.maximum(there_BN.sum(axis=1, keepdims=True), 1.0)
-    made: Vectors = (vectors_PD[briefs_BN[:, 0]] + COMPANIONS * sums_BD / count_B1).astype(np.float32)
+def matched(cosines_P: Floats, briefs_BN: Places, shares_BN: Floats) -> Floats:
+    """How near a question is to each brief as a whole: [B]."""
+    made: Floats = np.einsum("bn,bn->b", cosines_P[briefs_BN], shares_BN)
     return made
 
 
 def asked(
     vectors_PD: Vectors, opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.intp], briefs_BN: Places,
-    matched_BD: Vectors, texts: Sequence[str], choose: Choose,
+    texts: Sequence[str], choose: Choose,
 ) -> npt.NDArray[np.float32]:  # fmt: skip
     """For the newest ROWS past questions, the brief each would be answered from and its anchor's cosine: [R, 2].
 
     `texts` are what passages are searched by, [P].
     """
-    anchor_B = briefs_BN[:, 0]
+    anchor_B, shares_BN = briefs_BN[:, 0], shares_of(briefs_BN)
     found: list[tuple[float, float]] = []
     for place in np.flatnonzero(opened_P)[-ROWS:]:
-        scores_B = matched_BD @ vectors_PD[place]
+        cosines_P = vectors_PD @ vectors_PD[place]
+        scores_B = matched(cosines_P, briefs_BN, shares_BN)
         scores_B[owner_P[anchor_B] == owner_P[place]] = -2.0
         near = [int(number) for number in best(scores_B, CANDIDATES) if scores_B[number] > -2.0]
         if near:
             number = choose(texts[place], near)
-            found.append((number, float(vectors_PD[anchor_B[number]] @ vectors_PD[place])))
+            found.append((number, float(cosines_P[anchor_B[number]])))
     return np.array(found, np.float32).reshape(-1, 2)
 
 

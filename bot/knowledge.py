@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
-from bot.briefs import Places, asked, best, gather_briefs, matched, most_asked
+from bot.briefs import Places, asked, gather_briefs, matched, most_asked, shares_of
 from bot.encoder import Encode, age, load_encoder
 from bot.passages import article_of, searchable, shorten, ticket_of
 from bot.quote import Quotes, quotable
-from bot.ranking import Floats, Links, Ranking, Vectors, load_words, nearness, scaled
+from bot.ranking import Floats, Links, Ranking, Vectors, best, load_words, nearness, scaled
 from bot.reranking import Choose, load_reranker, nearest
 from bot.vectors import Store, once
 from bot.weights import resolve
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from bot.config import Retrieval
 
 CODE = "knowledge-3"
+BLAS = ThreadpoolController()  # beside a busy engine two threads of BLAS wait for each other longer than one reads
 NEAR = 8  # briefs looked at that are near as a whole, and as many whose anchor, ticket or article, is
 SMALL_TALK = (
     "Hello", "Good morning", "Is anyone there?", "Thanks, that worked", "Thank you very much", "Goodbye", "OK",
@@ -71,17 +73,17 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """Passages with unit vectors `vectors_PD`, and briefs: `briefs_BN` are places in `passages`, the anchor first, -1
-    where there is none. `opened_P` is 0 for articles, which are always known. `ready_R`: the briefs most asked for,
-    the nearest unless another is nearer by more than `prefer`. `margin`: how much more another brief must be worth
-    than the nearest to be taken instead. `far`: the cosine below which what is nearest is too far;
-    `talk_SD`: the vectors of SMALL_TALK. `said`: see bot/worth.py; `choose`: bot/reranking.py."""
+    where there is none; `shares_BN`: bot/briefs.py. `opened_P` is 0 for articles, which are always known. `ready_R`:
+    the briefs most asked for, the nearest unless another is nearer by more than `prefer`. `margin`: how much more
+    another brief must be worth than the nearest to be taken instead. `far`: the cosine below which what is nearest is
+    too far; `talk_SD`: the vectors of SMALL_TALK. `said`: see bot/worth.py; `choose`: bot/reranking.py."""
 
     id: str
     passages: list[Passage]
     vectors_PD: Vectors
     opened_P: npt.NDArray[np.float64]
     briefs_BN: Places
-    matched_BD: Vectors
+    shares_BN: Floats
     ready_R: Places
     prefer: float
     margin: float
@@ -118,17 +120,18 @@ class Knowledge:
     def _found(
         self, question: str, vector: Vectors, before: datetime | None, ticket: str, *, quotes: bool = True
     ) -> Found:
-        asked = self._asked(question, vector, before)
-        near = [number for number in self._near(asked) if not ticket or self._owner(number) != ticket]
-        standing = self._standing(asked, near)
-        if not near:
-            return Found([], standing)
-        worth = weigh(self._features(asked, self.briefs_BN[near, 0], ticket))
+        with BLAS.limit(limits=1, user_api="blas"):
+            asked = self._asked(question, vector, before)
+            near = [number for number in self._near(asked) if not ticket or self._owner(number) != ticket]
+            standing = self._standing(asked, near)
+            if not near:
+                return Found([], standing)
+            worth_K = weigh(self._features(asked, self.briefs_BN[near, 0], ticket)).scores
         lead_K = np.where(np.arange(len(near)) == 0, self.margin, 0.0)
-        order = np.argsort(-(worth.scores + lead_K), kind="stable")
+        order = np.argsort(-(worth_K + lead_K), kind="stable")
         chosen = self.choose(question, [near[place] for place in order])
         passages = self.brief(chosen, vector)
-        passages[0] = passages[0].model_copy(update={"worth": round(float(worth.scores[near.index(chosen)]), 4)})
+        passages[0] = passages[0].model_copy(update={"worth": round(float(worth_K[near.index(chosen)]), 4)})
         return Found(self.quotes.mark(passages, vector) if quotes else passages, standing)
 
     def _owner(self, number: int) -> str:
@@ -144,11 +147,11 @@ class Knowledge:
     def _near(self, asked: Asked) -> list[int]:
         """The numbers of the briefs that may answer: near as a whole, or with a near past ticket or article first."""
         anchors_B = self.briefs_BN[:, 0]
-        whole_B = self.matched_BD @ asked.vector_D
+        whole_B = matched(asked.cosines_P, self.briefs_BN, self.shares_BN)
         whole_B[self.ready_R] += self.prefer
         tickets_P = np.where(self.opened_P > 0, nearness(asked.cosines_P, asked.counts_P), -np.inf)
         articles_P = self._of_pieces(
-            self.ranking.pieces(asked.vector_D, asked.counts_P, asked.until, asked.shares_A), -np.inf
+            self.ranking.pieces(asked.cosines_P, asked.counts_P, asked.shares_A, asked.until), -np.inf
         )
         ways = (whole_B, tickets_P[anchors_B], articles_P[anchors_B])
         known_B = self.opened_P[anchors_B] < asked.until
@@ -227,16 +230,15 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
         folder / f"{kept}.npy",
         lambda: gather_briefs(ranking, texts, opened_P, owner_P, settings.tickets, settings.articles),
     )
-    matched_BD = matched(ranking.vectors_PD, briefs_BN)
     choose, mark = _choice(settings, passages, briefs_BN)
     asked_R2 = once(
         folder / f"{kept}{mark}-nearest.npy",
-        lambda: asked(ranking.vectors_PD, opened_P, owner_P, briefs_BN, matched_BD, texts, choose),
+        lambda: asked(ranking.vectors_PD, opened_P, owner_P, briefs_BN, texts, choose),
     )
     order_B = most_asked(asked_R2, len(briefs_BN))
     known = Knowledge(
-        f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, matched_BD, order_B[: settings.ready],
-        settings.prefer, settings.margin, settings.words, Quotes(encoder), encoder, ranking,
+        f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, shares_of(briefs_BN),
+        order_B[: settings.ready], settings.prefer, settings.margin, settings.words, Quotes(encoder), encoder, ranking,
         all_said(store, name, passages), store,
         far=float(np.quantile(asked_R2[:, 1], settings.far)) if len(asked_R2) else -1.0,
         talk_SD=encoder(list(SMALL_TALK)), choose=choose,
@@ -265,7 +267,8 @@ def _ranking(store: Store, name: str, tickets: Path, passages: Sequence[Passage]
     article_C = [article_of(passages[place]) for place in piece_C]
     first_A = np.array([n for n, name in enumerate(article_C) if n == 0 or name != article_C[n - 1]], np.intp)
     number = {article_C[first]: place for place, first in enumerate(first_A)}
-    links = read_rows(tickets / "links.parquet", Link) if (tickets / "links.parquet").is_file() else []
+    path = tickets / "links.parquet"
+    links = sorted(read_rows(path, Link), key=lambda link: link.created) if path.is_file() else []
     linked_LA = np.zeros((len(links), len(first_A)), np.bool_)
     for row_A, link in zip(linked_LA, links, strict=True):
         row_A[[number[article] for article in link.articles if article in number]] = True

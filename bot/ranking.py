@@ -67,11 +67,20 @@ def load_words(folder: Path, texts: Sequence[str]) -> Words | None:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Past questions whose replies linked articles: `linked_LA` says which."""
+    """Past questions whose replies linked articles, the oldest first: `linked_LA` says which."""
 
     vectors_LD: Vectors
     opened_L: npt.NDArray[np.float64]
     linked_LA: npt.NDArray[np.bool_]
+
+    def until(self, before: float) -> int:
+        """How many of them were opened before (epoch seconds)."""
+        return int(np.searchsorted(self.opened_L, before))
+
+    def often(self, before: float) -> npt.NDArray[np.intp]:
+        """How often each article was linked until then: [A]."""
+        often_A: npt.NDArray[np.intp] = np.count_nonzero(self.linked_LA[: self.until(before)], axis=0)
+        return often_A
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +100,16 @@ class Ranking:
         """How near each article's nearest piece is: [A]."""
         if not len(self.first_A):
             return np.zeros(0, np.float32)
-        near_A: Floats = np.maximum.reduceat(self.pieces(vector, counts_P, before), self.first_A)
+        near_C = self.pieces(self.vectors_PD @ vector, counts_P, self.shares(vector, before), before)
+        near_A: Floats = np.maximum.reduceat(near_C, self.first_A)
         return near_A
 
-    def pieces(
-        self, vector: Vectors, counts_P: Floats, before: float = np.inf, shares_A: Floats | None = None
-    ) -> Floats:
-        """How near each piece is, its article's links until `before` (epoch seconds) included: [C]. `shares_A`: where
-        they are known already."""
+    def pieces(self, cosines_P: Floats, counts_P: Floats, shares_A: Floats, before: float = np.inf) -> Floats:
+        """How near each piece is, its article's links until `before` (epoch seconds) included: [C]."""
         if not len(self.first_A):
             return np.zeros(0, np.float32)
-        near_C = COSINE * (self.vectors_PD[self.piece_C] @ vector) + COUNT * scaled(counts_P[self.piece_C])
-        often_A = self.links.linked_LA[self.links.opened_L < before].sum(axis=0)
-        shares_A = self.shares(vector, before) if shares_A is None else shares_A
-        linked_A = np.log(shares_A + FLOOR) + POPULAR * np.log1p(often_A)
+        near_C = COSINE * cosines_P[self.piece_C] + COUNT * scaled(counts_P[self.piece_C])
+        linked_A = np.log(shares_A + FLOOR) + POPULAR * np.log1p(self.links.often(before))
         made: Floats = near_C + np.repeat(linked_A.astype(np.float32), self.sizes)
         return made
 
@@ -115,13 +120,19 @@ class Ranking:
 
     def shares(self, vector: Vectors, before: float = np.inf) -> Floats:
         """Each article's share in what the nearest past questions were answered with: [A], in [0, 1]."""
-        known_L = np.flatnonzero(self.links.opened_L < before)
-        cosines_L = self.links.vectors_LD[known_L] @ vector
-        best_N = np.argsort(-cosines_L, kind="stable")[:NEIGHBOURS]
+        cosines_L = self.links.vectors_LD[: self.links.until(before)] @ vector
+        best_N = best(cosines_L, NEIGHBOURS)
         weight_N = np.exp((cosines_L[best_N] - 1) / NEAR)
-        votes_A = weight_N @ self.links.linked_LA[known_L[best_N]].astype(np.float32)
+        votes_A = weight_N @ self.links.linked_LA[best_N].astype(np.float32)
         share_A: Floats = votes_A / (votes_A.sum() + NOBODY)
         return share_A
+
+
+def best(scores: npt.NDArray[Any], count: int) -> npt.NDArray[np.intp]:
+    """Places of the best `count` scores, best first; of equal ones the first."""
+    few = np.flatnonzero(scores >= np.partition(scores, -count)[-count]) if 0 < count < len(scores) else slice(None)
+    places = np.arange(len(scores))[few]
+    return places[np.argsort(-scores[places], kind="stable")][: max(count, 0)]
 
 
 def nearness(cosines: Floats, counts: Floats) -> Floats:

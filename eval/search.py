@@ -66,7 +66,7 @@ def _linked(known: Knowledge, links: Sequence[Link]) -> tuple[Linked | None, tup
     number = {article: place for place, article in enumerate(known.articles)}
     wanted = [{number[article] for article in link.articles if article in number} for link in later]
     ranking, vectors_ED = known.ranking, known.encoder([link.question for link in later])
-    often_A = ranking.links.linked_LA[ranking.links.opened_L < cut].sum(axis=0).astype(np.float32)
+    often_A = ranking.links.often(cut).astype(np.float32)
     counts = [ranking.counts(link.question) for link in later]
     ways: dict[str, list[Floats]] = {
         US: [ranking.articles(vector, of, cut) for vector, of in zip(vectors_ED, counts, strict=True)],

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.briefs import asked, gather_briefs, matched, most_asked
+from bot.briefs import COMPANIONS, asked, gather_briefs, matched, most_asked, shares_of
 from bot.config import Retrieval
 from bot.knowledge import Knowledge, load
 from bot.passages import searchable, shorten
@@ -55,7 +55,7 @@ def known(tmp_path: Path) -> Knowledge:
     ranking = Ranking(vectors_PD, np.array([3, 4]), np.array([0, 1]), nothing)
     briefs_BN = gather_briefs(ranking, TEXTS, opened_P, OWNERS, tickets=2, articles=1)
     return Knowledge(
-        "k", PASSAGES, vectors_PD, opened_P, briefs_BN, matched(vectors_PD, briefs_BN),
+        "k", PASSAGES, vectors_PD, opened_P, briefs_BN, shares_of(briefs_BN),
         ready_R=np.zeros(0, np.int32), prefer=0.2, margin=0.2, words=20, quotes=Quotes(silent), encoder=compass,
         ranking=ranking,
         said=Said(np.zeros((len(PASSAGES), 2), np.float32), np.zeros((len(PASSAGES), 4), np.float32)),
@@ -85,7 +85,7 @@ def test_a_ticket_is_never_its_own_evidence(known: Knowledge) -> None:
 
 
 def test_the_most_asked_briefs_come_first_and_each_once(known: Knowledge) -> None:
-    near_R2 = asked(known.vectors_PD, known.opened_P, OWNERS, known.briefs_BN, known.matched_BD, TEXTS, nearest)
+    near_R2 = asked(known.vectors_PD, known.opened_P, OWNERS, known.briefs_BN, TEXTS, nearest)
     assert near_R2[:, 1] == pytest.approx(np.cos([0.2, 0.2, 0.2]), abs=1e-4)
     order = most_asked(near_R2, len(known.briefs_BN))
     assert sorted(order) == list(range(len(known.briefs_BN)))
@@ -108,7 +108,15 @@ def test_a_past_ticket_shows_little_of_its_question_and_the_words_of_its_reply()
 def test_a_desk_without_one_kind_of_passage_still_answers(known: Knowledge, tickets: int, articles: int) -> None:
     made = gather_briefs(known.ranking, TEXTS, known.opened_P, OWNERS, tickets, articles)
     assert len(made) == (3 if tickets else 0) + (2 if articles else 0)
-    assert matched(known.vectors_PD, made).shape == (len(made), 2)
+    assert matched(known.vectors_PD @ known.vectors_PD[0], made, shares_of(made)).shape == (len(made),)
+
+
+def test_a_question_is_matched_with_the_anchor_and_with_the_mean_of_what_stands_beside_it(known: Knowledge) -> None:
+    cosines_P = np.array([0.9, 0.5, 0.1, 0.3, 0.7], np.float32)
+    briefs_BN = np.array([[0, 1, 3], [2, -1, 4], [1, -1, -1]], np.int32)
+    assert matched(cosines_P, briefs_BN, shares_of(briefs_BN)) == pytest.approx(
+        [0.9 + COMPANIONS * 0.4, 0.1 + COMPANIONS * 0.7, 0.5]
+    )
 
 
 def test_what_breaks_off_in_the_middle_is_not_shown() -> None:
@@ -142,7 +150,7 @@ def test_what_is_farther_than_past_questions_were_is_too_far_and_a_greeting_is_s
     assert near.search("far").standing == "far"  # 1.1 rad from everything
     talk = dataclasses.replace(near, talk_SD=compass(["far"]))
     assert [talk.search(question).standing for question in ("far", "b")] == ["small_talk", "known"]
-    empty = dataclasses.replace(known, briefs_BN=known.briefs_BN[:0], matched_BD=known.matched_BD[:0])
+    empty = dataclasses.replace(known, briefs_BN=known.briefs_BN[:0], shares_BN=known.shares_BN[:0])
     assert empty.search("b").standing == "far"
 
 
