@@ -2,7 +2,7 @@
 
 A brief is what there is to know about one kind of question: a resolved past ticket (its anchor), the older tickets
 nearest to it and the article passages nearest to it. Of the briefs near a question, as a whole or by their anchor, the
-nearest is taken, or one whose anchor is by a margin more likely a good reply to it (bot/worth.py).
+nearest is taken, or one whose anchor would by a margin help the customer more (bot/worth.py).
 As a brief does not depend on the question, a server can read it before anybody asks (serving/ahead.py); on the sample
 desk it holds about as much of what our agent went on to say as passages picked one by one.
 
@@ -98,8 +98,9 @@ class Knowledge:
     choose: Choose = nearest
 
     def search(self, question: str, *, before: datetime | None = None, ticket: str = "") -> Found:
-        """The brief whose anchor is most likely a good reply to a question, the anchor first, each passage cut to what
-        is shown; `score` is its cosine, `worth` the anchor's chance and `quote` the sentence nearest of all.
+        """The brief by whose anchor, as a reply, a customer would gain most (bot/worth.py), the anchor first, each
+        passage cut to what is shown; `score` is its cosine, `worth` the anchor's chance to be good and not wrong, and
+        `quote` the sentence nearest of all.
 
         `before` admits only briefs of tickets opened earlier; `ticket` is the id of the one at hand, never its own
         evidence.
@@ -126,12 +127,12 @@ class Knowledge:
             standing = self._standing(asked, near)
             if not near:
                 return Found([], standing)
-            worth_K = weigh(self._features(asked, self.briefs_BN[near, 0], ticket)).scores
+            worth = weigh(self._features(asked, self.briefs_BN[near, 0], ticket))
         lead_K = np.where(np.arange(len(near)) == 0, self.margin, 0.0)
-        order = np.argsort(-(worth_K + lead_K), kind="stable")
+        order = np.argsort(-(worth.gains + lead_K), kind="stable")
         chosen = self.choose(question, [near[place] for place in order])
         passages = self.brief(chosen, vector)
-        passages[0] = passages[0].model_copy(update={"worth": round(float(worth_K[near.index(chosen)]), 4)})
+        passages[0] = passages[0].model_copy(update={"worth": round(float(worth.scores[near.index(chosen)]), 4)})
         return Found(self.quotes.mark(passages, vector) if quotes else passages, standing)
 
     def _owner(self, number: int) -> str:

@@ -26,6 +26,7 @@ COMMAND = re.compile(r"\b(?:click|select|open|go to|right-?click|check|enable|ch
 MYSELF = re.compile(r"\bI\b")
 SAID_WORDS = 100  # of a passage, as readers saw them
 STYLES = 4  # figures of how a text is written (`style`)
+HARM = 1.5  # judged as said above: a third fewer wrong replies than by chance alone, as many good ones
 NEIGHBOURS = 8  # past replies that a text is compared with: what several colleagues said is seldom wrong
 # 1, log words asked, cosine of the questions, BM25 (1 is the best passage's), cosine of question and text, mean cosine
 # with the neighbours' replies, log words said, question marks, first persons and commands in 20 words; for an article
@@ -43,8 +44,14 @@ class Worth:
 
     @property
     def scores(self) -> Floats:
-        """The two as one: good, and not wrong."""
+        """The two as one chance: good, and not wrong."""
         made: Floats = self.good_K * (1 - self.wrong_K)
+        return made
+
+    @property
+    def gains(self) -> Floats:
+        """What a customer gains by each, in good replies: one that misleads takes HARM of them away."""
+        made: Floats = self.good_K - HARM * self.wrong_K
         return made
 
 

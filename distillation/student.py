@@ -17,7 +17,6 @@ from distillation import attention
 from distillation.batches import Batch
 from distillation.layers import ADAPTER, quicken, refresh
 from distillation.losses import Losses, completion_loss, output_head
-from distillation.memory import keep_freed
 
 FAST_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
@@ -73,7 +72,6 @@ class Student:
 
 def load_student(folder: str, settings: Training, device: Any = "cpu") -> Student:
     """The base in `folder` with fresh adapters. The same seed gives the same start."""
-    keep_freed()
     torch.manual_seed(settings.seed)
     transformers_logging.disable_progress_bar()
     AttentionInterface.register(attention.NAME, attention.attend)

@@ -27,6 +27,7 @@ from data.parquet import read_rows
 from data.workspace import Workspace, digest, manifest_of, write_bytes, write_json
 from distillation import guards, onpolicy, softlabels
 from distillation.batches import Batches
+from distillation.memory import keep_freed
 from distillation.onpolicy import OnPolicy, Pair
 from distillation.rows import Example, TrainingRow, encode_all, end_token
 from distillation.scorer import Reader
@@ -54,7 +55,8 @@ def train(workspace: Workspace, corpus: Path, student: str, settings: Training, 
         return draft.final
     record = draft.path / "training.json"
     if not record.is_file():
-        counts, history = _run(corpus, student, settings, draft.path, teacher)
+        with keep_freed():
+            counts, history = _run(corpus, student, settings, draft.path, teacher)
         state.wait_for_everyone()
         if state.is_main_process:
             write_json(record, {"counts": counts, "history": history})

@@ -21,7 +21,7 @@ from bot.desk import Desk, gather, spread
 from bot.engine import Engine
 from bot.journal import Journal
 from bot.launch import choose, running, start
-from bot.weights import resolve
+from bot.weights import SOURCES, resolve
 from data.parquet import write_rows
 from data.records import Answer, Exchange
 from data.workspace import Workspace, manifest_of
@@ -77,11 +77,12 @@ def _excerpt(exchange: Exchange, desk: Desk) -> Answer:
 
 
 def _contestants(config: Config, model: Path) -> list[System]:
-    return [
-        System("student", config.student, model.name, model / "model.gguf"),
-        System("base", config.student, config.student.name),
-        System("teacher", config.teacher, config.teacher.name),
-    ]
+    """The base student in the student's engine, where its weights come for that too: so that seconds compare."""
+    student = System("student", config.student, model.name, model / "model.gguf")
+    base = config.student
+    if base.name in SOURCES and choose(base) != "remote":
+        base = base.model_copy(update={"engine": choose(base, student.path)})
+    return [student, System("base", base, base.name), System("teacher", config.teacher, config.teacher.name)]
 
 
 @dataclass(frozen=True, slots=True)

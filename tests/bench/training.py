@@ -24,6 +24,7 @@ import numpy as np
 
 from bot.weights import resolve
 from data.workspace import Workspace
+from distillation.memory import keep_freed
 from distillation.rows import Example, encode_all
 from distillation.softlabels import SoftLabels
 from tests.bench.training_rows import ROWS, SETTINGS, bench_rows
@@ -152,7 +153,7 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(base)
     examples, _ = encode_all(tokenizer, bench_rows(64, 1), 2000)
     peers: dict[str, float] = {}
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, keep_freed():
         for kind in ("default", "tuned"):
             if given.only in (None, kind):
                 peers[kind] = against(base, kind, examples, given.steps, Path(folder) / kind)

@@ -89,12 +89,12 @@ def unseen(reviews: Reviews, label_N: Array) -> Array:
 def first_of_each(reviews: Reviews, good_N: Array, wrong_N: Array) -> Array:
     """The place of each question's best passage, the question most likely answered well first."""
     best: dict[str, int] = {}
-    score_N = Worth(good_N, wrong_N).scores
+    worth = Worth(good_N, wrong_N)
     for place, question in enumerate(reviews.question_N):
-        if question not in best or score_N[place] > score_N[best[question]]:
+        if question not in best or worth.gains[place] > worth.gains[best[question]]:
             best[question] = place
     places = np.array(list(best.values()))
-    return places[np.argsort(-score_N[places], kind="stable")]
+    return places[np.argsort(-worth.scores[places], kind="stable")]
 
 
 def report(reviews: Reviews) -> None:

@@ -91,14 +91,14 @@ async def test_no_logprobs_and_no_usage_still_answer(engine: Engine, engine_serv
         (Script(cut_after=2), "broke off after 2 tokens"),
         (Script(cut_after=0), "cannot be reached|broke off after 0"),
         (Script(error_after=1), "EngineCore died"),
-        (Script(first_delay=FOREVER), "no first token in 0.3 s"),
+        (Script(first_delay=FOREVER), "no first token in 1.5 s"),
         (Script(stall_after=2), "stalled 0.3 s after 2 tokens"),
     ],
 )
 async def test_every_failure_is_one_engine_error_of_one_line(
     engine_server: EngineServer, script: Script, says: str
 ) -> None:
-    engine = Engine(engine_server.url, "fake", first_token_seconds=0.3, between_tokens_seconds=0.3)
+    engine = Engine(engine_server.url, "fake", first_token_seconds=1.5, between_tokens_seconds=0.3)
     engine_server.queue(script)
     began = time.perf_counter()
     with pytest.raises(EngineError, match=says) as caught:
