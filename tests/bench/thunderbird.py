@@ -37,14 +37,14 @@ def configuration(corpus: Path, overrides: list[str]) -> Config:
         "teaching.samples=2",
         "teaching.temperature=0.7",
         "teaching.max_tokens=160",
-        "teaching.rows=480",
+        "teaching.rows=1000",
         "teaching.extract=false",
         "teaching.deferral_share=0.06",
         "training.batch_tokens=4000",
         "training.max_length=1400",
         "evaluation.limit=100",
         "evaluation.max_tokens=200",
-        "serving.target_good=0.52",
+        "serving.target_good=0.55",
         "serving.worth_is_chance=true",
     ]
     return load(None, [*fixed, *overrides])
