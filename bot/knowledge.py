@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from bot.config import Retrieval
 
 CODE = "knowledge-3"
+SEARCH = "search-2"  # raised when the same knowledge would answer a question with another brief
 BLAS = ThreadpoolController()  # beside a busy engine two threads of BLAS wait for each other longer than one reads
 NEAR = 8  # briefs looked at that are near as a whole, and as many whose anchor, ticket or article, is
 SMALL_TALK = (

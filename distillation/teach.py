@@ -23,6 +23,7 @@ from bot import prompt
 from bot.config import Config, Teaching
 from bot.desk import Desk, gather
 from bot.journal import Journal, alone, journal_of
+from bot.knowledge import SEARCH
 from bot.launch import identity
 from bot.ledger import costs, paid, total
 from bot.passages import read_on, spoken
@@ -49,7 +50,7 @@ async def teach(workspace: Workspace, config: Config, agree: Agree = lambda _: T
     inputs = {"tickets": manifest_of(tickets).id, "teacher": identity(config.teacher)}
     settings: dict[str, object] = {
         "teaching": config.teaching.model_dump(), "retrieval": config.retrieval.model_dump(),
-        "prompt": prompt.VERSION, "selection": SELECTION, "soft_labels": source.how,
+        "prompt": prompt.VERSION, "search": SEARCH, "selection": SELECTION, "soft_labels": source.how,
     }  # fmt: skip
     draft = workspace.draft("corpus", inputs, settings)
     if draft.done:

@@ -20,6 +20,7 @@ from bot.config import Config, Model
 from bot.desk import Desk, gather, spread
 from bot.engine import Engine
 from bot.journal import Journal
+from bot.knowledge import SEARCH
 from bot.launch import choose, running, start
 from bot.weights import SOURCES, resolve
 from data.parquet import write_rows
@@ -51,7 +52,7 @@ async def evaluate(workspace: Workspace, config: Config) -> Path:
     inputs = {"tickets": tickets.name, "model": model.name, "teacher": config.teacher.name}
     settings: dict[str, object] = {
         "code": CODE, "evaluation": config.evaluation.model_dump(), "retrieval": config.retrieval.model_dump(),
-        "prompt": prompt.VERSION, "base": config.student.name, "unsure": UNSURE,
+        "prompt": prompt.VERSION, "search": SEARCH, "base": config.student.name, "unsure": UNSURE,
         "hold_tokens": config.serving.hold_tokens, "good": [LEAST_SUPPORT, LEAST_OVERLAP],
     }  # fmt: skip
     draft = workspace.draft("report", inputs, settings)
