@@ -64,9 +64,11 @@ def _enough(spool: Spool, heldout: int, validation: int) -> None:
     if held and train:
         return
     total, apart = spool.number("SELECT count(*) FROM exchanges"), spool.number("SELECT count(*) FROM dropped")
+    dates = spool.number("SELECT count(DISTINCT created) FROM exchanges")
     why = f", {apart} of them by the same customers or nearly the same questions as those," if apart else ""
+    when = f", begun at {dates} different times only," if not apart and dates < min(total, heldout + validation) else ""
     raise BadInput(
-        f"{total} usable exchanges{why} leave none to train on after {heldout} held out "
+        f"{total} usable exchanges{why or when} leave none to train on after {heldout} held out "
         f"and {validation} to validate; lower desk.heldout and desk.validation, or import more tickets"
     )
 

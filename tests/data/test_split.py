@@ -82,7 +82,7 @@ def test_newest_are_held_out_and_later_than_all_training(tmp_path: Path) -> None
 def test_tickets_are_never_torn_and_equal_dates_stay_together(tmp_path: Path) -> None:
     rows = [exchange(d) for d in range(5)] + [exchange(9, "A", n=n) for n in (1, 2, 3)] + [exchange(9, "B")]
     assert Parts(tmp_path, rows, 2, 0).of("heldout") == ["A-1", "A-2", "A-3", "B-1"]
-    with pytest.raises(BadInput, match="leave none to train on"):
+    with pytest.raises(BadInput, match="begun at 1 different times only, leave none to train on"):
         Parts(tmp_path, [exchange(1, f"T{n}") for n in range(10)], 2, 2)
 
 
