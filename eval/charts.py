@@ -15,6 +15,8 @@ from markupsafe import Markup
 WIDTH = 360
 INK, GRID, CLAY = "#3b322b", "#e4d9c7", "#cdb79a"
 ROW = 34
+Mark = tuple[float, str]
+SHARES: tuple[Mark, ...] = ((0.0, "0%"), (0.25, "25%"), (0.5, "50%"), (0.75, "75%"), (1.0, "100%"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +61,33 @@ def _row(row: Row, y: float, top: float) -> str:
     return drawn
 
 
-def curve(points: Sequence[tuple[float, float]], labels: Sequence[str], spoken: str, colour: str) -> Markup:
-    """A line of (share, quality), both in [0, 1], with a labelled frame; `labels` name the two axes."""
+def curve(
+    points: Sequence[tuple[float, float]], label: str, spoken: str, colour: str, marks: Sequence[Mark] = SHARES
+) -> Markup:
+    """A line of (place, quality), both in [0, 1]. `label` names the axis of places, `marks` stand along it."""
     left, bottom, top = 34, 168, 12
     across, down = WIDTH - left - 20, bottom - top
-    ticks = (0.0, 0.25, 0.5, 0.75, 1.0)
     small = f'font-size="11" fill="{INK}"'
 
-    def place(share: float, value: float) -> tuple[float, float]:
-        return round(left + share * across, 1), round(bottom - value * down, 1)
+    def place(along: float, value: float) -> tuple[float, float]:
+        return round(left + along * across, 1), round(bottom - value * down, 1)
 
     parts = []
-    for tick in ticks:
-        x, y = place(tick, tick)
+    for value, _ in SHARES:
+        y = place(0, value)[1]
         parts.append(
             f'<path d="M{left} {y}h{across}" stroke="{GRID}" stroke-width="1"/>'
-            f'<text x="{left - 5}" y="{y + 4}" {small} text-anchor="end">{tick * 100:.0f}</text>'
-            f'<text x="{x}" y="{bottom + 15}" {small} text-anchor="middle">{tick:.0%}</text>'
+            f'<text x="{left - 5}" y="{y + 4}" {small} text-anchor="end">{value * 100:.0f}</text>'
         )
+    for along, words in marks:
+        x = place(along, 0)[0]
+        parts.append(f'<text x="{x}" y="{bottom + 15}" {small} text-anchor="middle">{escape(words)}</text>')
     line = " ".join(f"{x},{y}" for x, y in (place(*point) for point in points))
     parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2.5"/>')
     parts += [f'<circle cx="{x}" cy="{y}" r="2.6" fill="{colour}"/>' for x, y in (place(*p) for p in points)]
     middle = left + across / 2
     parts.append(
-        f'<text x="{middle}" y="{bottom + 33}" font-size="12" text-anchor="middle" fill="{INK}">'
-        f"{escape(labels[0])}</text>"
+        f'<text x="{middle}" y="{bottom + 33}" font-size="12" text-anchor="middle" fill="{INK}">{escape(label)}</text>'
     )
     return _svg(spoken, bottom + 40, "".join(parts))
 

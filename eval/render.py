@@ -190,7 +190,7 @@ def _fallback_chart(report: EvalReport) -> Markup | None:
     spoken = "Quality when the student answers only what it is sure of: " + "; ".join(
         f"{percent(share)} answered by the student, quality {percent(quality)}" for share, quality in points[::4]
     )
-    return curve(points, ("share of replies the student gives itself",), spoken, COLOURS["student"])
+    return curve(points, "share of replies the student gives itself", spoken, COLOURS["student"])
 
 
 def _todo(report: EvalReport, cases: Sequence[Case]) -> dict[str, list[str] | list[tuple[int, Case]]]:

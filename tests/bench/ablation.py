@@ -4,11 +4,14 @@ Wants CORPUS=path/to/thunderbird, and the teacher's answers that `make bench-thu
 variant changes one thing of that desk, is taught as many exchanges, and replies (by torch, to the serving prompt) to
 the same exchanges that nobody was taught. Printed beside the reference, with paired 95 % intervals: grounding and
 fidelity as one number, words shared with our agent's reply, how often it hands over, how long it is. Then students of
-more and more exchanges. Killed, it goes on when run again.
+more and more exchanges, and the desk's newest one; their curve is drawn beside this file. Killed, it goes on when run
+again.
 """
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +27,7 @@ from bot.launch import identity
 from bot.weights import resolve
 from data.parquet import write_rows
 from data.records import Answer, Exchange
-from data.workspace import Workspace, digest, manifest_of
+from data.workspace import Workspace, digest, manifest_of, write_json
 from distillation.asking import plain
 from distillation.rows import TrainingRow, end_token, render
 from distillation.sampling import sample
@@ -32,13 +35,17 @@ from distillation.select import Rules, select
 from distillation.student import load_student
 from distillation.teach import candidates, row_of
 from distillation.train import train
+from eval.charts import curve
 from eval.metrics import measure
+from eval.render import COLOURS
 from eval.statistics import Bootstrap
 from tests.bench.thunderbird import prepared
 
-ROWS, HELD_OUT = 240, 64
-SIZES = (60, 120, 480, 960)
-TOKENS, TOGETHER = 110, 16
+ROWS, HELD_OUT = 100, 48
+SIZES = (12, 25, 50, 200)
+TOKENS, TOGETHER = 90, 16
+CURVE = Path(__file__).with_name("learning_curve.svg")
+CODE = "ablation-1"
 MEASURES = ("quality", "overlap_human", "deferral", "words")
 Values = dict[str, list[float]]
 
@@ -57,7 +64,7 @@ class Variant:
         return config.model_copy(update=sections)
 
 
-REFERENCE = Variant("reference")
+REFERENCE, NEWEST = Variant("reference"), Variant("the desk's newest student")
 VARIANTS = (
     REFERENCE,
     Variant("no past tickets among the notes", {"retrieval": {"tickets": 0}}),
@@ -101,6 +108,28 @@ def corpus(into: Workspace, desk: Desk, config: Config, answers: Sequence[Answer
     return draft.finish({"rows": float(len(rows["rows"]))})
 
 
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """A student: its folder, and of what it was taught how many answers."""
+
+    folder: Path
+    rows: int
+
+
+def taught(
+    into: Workspace, desk: Desk, config: Config, answers: Sequence[Answer], variant: Variant, base: str
+) -> Taught:
+    rows = corpus(into, desk, config, answers, variant)
+    return Taught(train(into, rows, base, config.training), int(manifest_of(rows).counts["rows"]))
+
+
+def newest(workspace: Workspace) -> Taught:
+    """What `make bench-thunderbird` trained."""
+    student = workspace.latest("student")
+    rows = workspace.find("corpus", manifest_of(student).inputs["corpus"])
+    return Taught(student, int(manifest_of(rows).counts["kept"]))
+
+
 def replies(base: str, taught: Path, desk: Desk, held_out: Sequence[Exchange], config: Config) -> list[str]:
     tokenizer = AutoTokenizer.from_pretrained(base)
     student = load_student(base, config.training)
@@ -116,13 +145,21 @@ def replies(base: str, taught: Path, desk: Desk, held_out: Sequence[Exchange], c
     return said
 
 
-def values(said: Sequence[str], desk: Desk, held_out: Sequence[Exchange]) -> Values:
-    found: Values = {name: [] for name in MEASURES}
-    for reply, exchange in zip(said, held_out, strict=True):
-        told = measure(reply, exchange.question, desk.context(exchange), teacher=None, human=exchange.human_reply)
-        for name in MEASURES:
-            found[name].append(float(told[name] or 0.0))
-    return found
+def judged(
+    folder: Path, base: str, student: Taught, desk: Desk, held_out: Sequence[Exchange], config: Config
+) -> Values:
+    """Of each held-out exchange, in their order, a value of each of MEASURES; kept in `folder`."""
+    asked = digest([CODE, TOKENS, [[exchange.id, desk.messages(exchange)] for exchange in held_out]])
+    kept = folder / f"{student.folder.name}-{asked}.json"
+    if not kept.is_file():
+        found: Values = {name: [] for name in MEASURES}
+        for reply, exchange in zip(replies(base, student.folder, desk, held_out, config), held_out, strict=True):
+            told = measure(reply, exchange.question, desk.context(exchange), teacher=None, human=exchange.human_reply)
+            for name in MEASURES:
+                found[name].append(float(told[name] or 0.0))
+        write_json(kept, dict(found))
+    values: Values = json.loads(kept.read_text())
+    return values
 
 
 def line(name: str, mine: Values, reference: Values | None, units: Sequence[str]) -> str:
@@ -136,24 +173,44 @@ def line(name: str, mine: Values, reference: Values | None, units: Sequence[str]
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
+def drawn(sizes: Sequence[tuple[int, float]]) -> str:
+    """The learning curve, (answers taught, mean quality), over a logarithmic axis."""
+    low, high = (math.log(each(sizes)[0]) for each in (min, max))
+    places = [((math.log(size) - low) / (high - low), value) for size, value in sizes]
+    marks = [(along, str(size)) for (along, _), (size, _) in zip(places, sizes, strict=True)]
+    spoken = "Quality by answers taught: " + "; ".join(f"{size}: {value:.2f}" for size, value in sizes)
+    made = curve(places, "answers taught", spoken, COLOURS["student"], marks)
+    return made.replace(
+        "<svg ", '<svg xmlns="http://www.w3.org/2000/svg" font-family="Helvetica, Arial, sans-serif" ', 1
+    )
+
+
 def main() -> None:
     workspace, config = prepared(__doc__)
     answers = given(workspace, config)
     into = Workspace(workspace.root / "ablation")
     base = resolve("starter-student", workspace, "hf")
+    tickets = workspace.latest("tickets")
     reference: Values | None = None
+    sizes: list[tuple[int, float]] = []
+    desks: dict[str, Desk] = {}
     print(f"| | taught | {' | '.join(MEASURES)} |\n{'|---' * (len(MEASURES) + 2)}|")
     sized = [Variant(f"{size} exchanges", exchanges=size) for size in SIZES]
-    for variant in (*VARIANTS, *sized):
+    for variant in (*VARIANTS, *sized, NEWEST):
         changed = variant.config(config)
-        desk = gather(workspace, workspace.latest("tickets"), changed, ("train", "validation", "heldout"))
+        searched = changed.retrieval.model_dump_json()
+        if searched not in desks:
+            desks[searched] = gather(workspace, tickets, changed, ("train", "validation", "heldout"))
+        desk = replace(desks[searched], config=changed)
         held_out = sorted(desk.part("heldout"), key=lambda exchange: digest(exchange.id))[:HELD_OUT]
-        rows = corpus(into, desk, changed, answers, variant)
-        taught = train(into, rows, base, changed.training)
-        found = values(replies(base, taught, desk, held_out, changed), desk, held_out)
-        count = int(manifest_of(rows).counts["rows"])
-        print(line(f"{variant.name} | {count}", found, reference, [each.ticket_id for each in held_out]), flush=True)
+        student = newest(workspace) if variant is NEWEST else taught(into, desk, changed, answers, variant, base)
+        found = judged(into.root, base, student, desk, held_out, changed)
+        units = [each.ticket_id for each in held_out]
+        print(line(f"{variant.name} | {student.rows}", found, reference, units), flush=True)
         reference = reference or found
+        if variant in (REFERENCE, *sized, NEWEST):
+            sizes.append((student.rows, fmean(found["quality"])))
+    CURVE.write_text(drawn(sorted(sizes)))
 
 
 if __name__ == "__main__":
