@@ -29,7 +29,7 @@ from bot.router import BROKEN_OFF, DOUBLE_CHECK, Reason, RoutingDecision, Studen
 from data.errors import Busy, EngineError
 from data.records import Passage, Route, Standing, Turn
 from data.redact import Redactor
-from data.text import is_deferral
+from data.text import promises_person
 
 HOLD_SECONDS = 0.15
 DOWN: dict[Route, Reason] = {"student": "student_down", "teacher": "teacher_down"}
@@ -97,7 +97,7 @@ async def answer(ask: Ask, cast: Cast) -> AsyncGenerator[Event]:
                 log.warning("%s broke off: %s", route, error)
                 decision = _next(decision, STOPPED[route], cast)
         if attempt.finish is not None:
-            if is_deferral(text):
+            if promises_person(text):
                 yield Handoff("promised_person")
             yield Done(attempt.finish.reason, attempt.finish.prompt_tokens, attempt.finish.completion_tokens)
             return

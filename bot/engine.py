@@ -13,11 +13,13 @@ import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from bot.confidence import UNSURE
+from bot.lines import Lines
+from bot.prompt import NEXT_NOTE
 from data.errors import EngineError
 
 if TYPE_CHECKING:
@@ -94,18 +96,20 @@ class Engine:
         one Token with the probability of what the model would have said: a reply that was helped is not a surer one.
         """
         body: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
-        body["frequency_penalty"] = AGAINST_LOOPS
+        body |= {"frequency_penalty": AGAINST_LOOPS, "stop": list(NEXT_NOTE)}
         if top_p is not None:  # else the engine's own, which matters to nothing greedy
             body["top_p"] = top_p
         asked: list[ChatMessage] = [dict(message) for message in messages]
+        lines = Lines[Token]()
         if opening:
             first = await self._first(asked, body)
             begun = opening if first.logprob < UNSURE or not first.text.strip() else first.text
-            yield Token(begun, first.logprob, first.margin)
+            for token in lines.add(Token(begun, first.logprob, first.margin), begun):
+                yield token
             asked = [*asked, {"role": "assistant", "content": begun}]
             body["extra_body"] = CONTINUE
-        async with aclosing(self._events(asked, body)) as events:
-            async for event in events:
+        async with aclosing(self._events(asked, body)) as events, aclosing(_unrepeated(events, lines)) as kept:
+            async for event in kept:
                 yield event
 
     async def _first(self, messages: list[ChatMessage], body: dict[str, Any]) -> Token:
@@ -238,6 +242,30 @@ class Engine:
             why = _line(error.__cause__ or error)
             return EngineError(f"{where} cannot be reached ({why}); is its server running?")
         return EngineError(f"{where} broke off after {count} tokens: {_line(error)}")
+
+
+async def _unrepeated(events: AsyncIterator[Token | Finish], lines: Lines[Token]) -> AsyncGenerator[Token | Finish]:
+    """Up to where a line is said again; the Finish that ends the reply there knows of no prompt."""
+    count = 0
+    async for event in events:
+        if isinstance(event, Finish):
+            for token in lines.end():
+                yield token
+            yield event
+            return
+        count += 1
+        for half in _halves(event):
+            for token in lines.add(half, half.text):
+                yield token
+            if lines.again:
+                yield Finish("stop", 0, count)
+                return
+
+
+def _halves(token: Token) -> list[Token]:
+    """What of a token ends a line and what begins the next; the token's probability goes with the first."""
+    before, mark, after = token.text.partition("\n")
+    return [replace(token, text=before), Token(mark + after, math.nan, math.nan)] if before and mark else [token]
 
 
 async def _next(chunks: Any, limit: float) -> Any:

@@ -30,6 +30,7 @@ DEFERRAL = (
     "I don't want to guess on this one, so I'm passing it to a colleague. They will read your message and reply here."
 )
 FRAME = ("A customer asked:", "We replied:")  # of a past ticket among the notes
+NEXT_NOTE = ("\n[1]", "\n[2]", "\n[3]", FRAME[1])  # a reply that comes to one reads the notes out, and is over
 CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]")
 TEMPLATE: dict[str, Any] = {"enable_thinking": False}  # settings of every chat template, in training and serving
 TURN_WORDS = 120

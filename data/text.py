@@ -207,6 +207,11 @@ def is_deferral(reply: str) -> bool:
     return bool(_DEFER.search(reply)) and _substance(reply, (_DEFER, _EVADE, _FILLER)) < 8
 
 
+def promises_person(reply: str) -> bool:
+    """Says that a colleague takes over, whatever else it says: then one must."""
+    return bool(_DEFER.search(reply))
+
+
 def is_evasion(reply: str, question: str = "") -> bool:
     """No answer: empty, under five words, 'not covered', 'contact support', filler or the question again.
 

@@ -32,7 +32,7 @@ from eval.evaluate import RunFacts, build_report
 
 Name = Literal["teacher", "base", "student"]
 COMMANDS = ("deskmate evaluate",)
-CODE = "evaluate-3"  # raised when the same models would answer otherwise: quoting, openings, turns
+CODE = "evaluate-4"  # raised when the same models would answer otherwise: quoting, openings, turns
 
 
 @dataclass(slots=True)

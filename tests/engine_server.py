@@ -181,7 +181,7 @@ def _plain(writer: asyncio.StreamWriter, status: int, body: Body) -> None:
 
 
 def _tokens(script: Script, body: Body) -> tuple[list[str], str]:
-    tokens = re.findall(r"\s*\S+|\s+$", script.text)
+    tokens = re.findall(r"[^\S\n]*\S+\n*|\s+", script.text)  # a line ends within a token, as it may
     limit = body.get("max_tokens") or len(tokens)
     return tokens[:limit], script.reason if len(tokens) <= limit else "length"
 

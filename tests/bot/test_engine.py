@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot.engine import Engine, Finish, Token, _tokens
+from bot.prompt import NEXT_NOTE
 from data.errors import EngineError
 from tests.engine_server import FOREVER, EngineServer, Script
 
@@ -63,6 +64,31 @@ async def test_a_reply_that_was_helped_to_begin_is_not_a_surer_one(engine: Engin
     engine_server.queue(Script("Perhaps", logprobs=-1.5, margins=0.5), Script(" Then wait.", logprobs=-0.1))
     done = await engine.complete(ASK, max_tokens=20, opening="Descale it first.")
     assert (done.logprobs[0], done.margins[0]) == (-1.5, 0.5)
+
+
+async def test_a_reply_ends_where_it_says_a_line_again(engine: Engine, engine_server: EngineServer) -> None:
+    said = "Check your settings: port 995, SSL.\n\nThen restart.\n\nCheck your settings: port: 587, TLS. And more."
+    engine_server.queue(Script(said))
+    done = await engine.complete(ASK, max_tokens=50)
+    assert done.text == "Check your settings: port 995, SSL.\n\nThen restart."
+    assert done.finish == "stop" and engine_server.requests[0]["stop"] == list(NEXT_NOTE)
+
+
+async def test_a_full_stop_that_comes_with_the_end_of_its_line_is_kept(
+    engine: Engine, engine_server: EngineServer
+) -> None:
+    engine_server.queue(Script("Rinse it once a week .\n\nRinse it once a day . Then wait."))
+    done = await engine.complete(ASK, max_tokens=50)
+    assert done.text == "Rinse it once a week ."
+    engine_server.queue(Script("Rinse it .\n\nThen wait."))
+    again = await engine.complete(ASK, max_tokens=50)
+    assert again.text == "Rinse it .\n\nThen wait." and len(again.logprobs) == 5
+
+
+async def test_an_opening_is_a_line_that_is_not_said_again(engine: Engine, engine_server: EngineServer) -> None:
+    engine_server.queue(Script("Perhaps", logprobs=-1.5, margins=0.5), Script("\nDescale it first of all. Really."))
+    done = await engine.complete(ASK, max_tokens=20, opening="Descale it first of the two.")
+    assert done.text == "Descale it first of the two.", "the same four words"
 
 
 async def test_complete_joins_the_text_and_times_it(engine: Engine, engine_server: EngineServer) -> None:

@@ -198,6 +198,13 @@ def test_a_promised_colleague_is_put_on_the_list(desk: Desk, launcher: ScriptedL
     assert [row["reason"] for row in desk.rows("handoffs")] == ["promised_person"]
 
 
+def test_one_promised_after_an_answer_is_too(desk: Desk, launcher: ScriptedLauncher) -> None:
+    told = "Empty the tank, fill it with citric acid and water, run it twice and rinse it with fresh water."
+    launcher.servers["one"].reply = lambda _: Script(f"{told}\n\nI'm passing it to a colleague.")
+    found = desk.chat()
+    assert text_of(found).startswith(told) and dict(found)["handoff"]["reason"] == "promised_person"
+
+
 def test_a_teacher_that_is_still_loading_delays_nobody(tmp_path: Path, launcher: ScriptedLauncher) -> None:
     launcher.teacher_delay = FOREVER
     launcher.worth = 0.1
