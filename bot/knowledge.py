@@ -90,7 +90,6 @@ class Knowledge:
     margin: float
     words: int
     quotes: Quotes
-    encoder: Encode
     ranking: Ranking
     said: Said
     store: Store
@@ -107,6 +106,10 @@ class Knowledge:
         evidence.
         """
         return self._found(question, self.encoder([question])[0], before, ticket)
+
+    @property
+    def encoder(self) -> Encode:
+        return self.store.encode
 
     def embed(self, exchanges: Sequence[Exchange]) -> Vectors:
         """What their questions are searched by, kept for the next time: [len(exchanges), D]."""
@@ -240,7 +243,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     order_B = most_asked(asked_R2, len(briefs_BN))
     known = Knowledge(
         f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, shares_of(briefs_BN),
-        order_B[: settings.ready], settings.prefer, settings.margin, settings.words, Quotes(encoder), encoder, ranking,
+        order_B[: settings.ready], settings.prefer, settings.margin, settings.words, Quotes(encoder), ranking,
         all_said(store, name, passages), store,
         far=float(np.quantile(asked_R2[:, 1], settings.far)) if len(asked_R2) else -1.0,
         talk_SD=encoder(list(SMALL_TALK)), choose=choose,

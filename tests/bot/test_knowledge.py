@@ -56,7 +56,7 @@ def known(tmp_path: Path) -> Knowledge:
     briefs_BN = gather_briefs(ranking, TEXTS, opened_P, OWNERS, tickets=2, articles=1)
     return Knowledge(
         "k", PASSAGES, vectors_PD, opened_P, briefs_BN, shares_of(briefs_BN),
-        ready_R=np.zeros(0, np.int32), prefer=0.2, margin=0.2, words=20, quotes=Quotes(silent), encoder=compass,
+        ready_R=np.zeros(0, np.int32), prefer=0.2, margin=0.2, words=20, quotes=Quotes(silent),
         ranking=ranking,
         said=Said(np.zeros((len(PASSAGES), 2), np.float32), np.zeros((len(PASSAGES), 4), np.float32)),
         store=Store(tmp_path, "compass", compass),
