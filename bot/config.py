@@ -56,6 +56,7 @@ class Model(Section):
     draft: Literal["auto", "student", "none"] = Field(
         "auto", description="whether the student guesses ahead for its teacher; auto: where that was measured to pay"
     )
+    replicas: int = Field(1, ge=1, description="of a teacher in vLLM: so many teach together, as a Ray Data job")
     euros_per_hour: float = 0.08
 
 

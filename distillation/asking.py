@@ -25,7 +25,7 @@ from data.workspace import Workspace
 from distillation.capturing import Plan
 from distillation.forecast import Forecast, forecast
 from distillation.label_journal import LabelJournal
-from distillation.voices import Load, Say, here, served
+from distillation.voices import Load, Say, here, many, served
 
 TRIAL = 16
 PREAMBLE = re.compile(
@@ -50,7 +50,11 @@ async def asked(
             said(source.words)
         with paid(journal, config.teacher.euros_per_hour) as ledger:
             session = Session(desk, config, journal, ledger, jobs, source.how != "none")
-            if source.how == "here":
+            if config.teacher.replicas > 1:
+                heard = labels if source.how == "here" else None
+                say = many(workspace, config.teacher, heard, journal.path.with_suffix(".fleet"))
+                await session.ask(say, exchanges, agree)
+            elif source.how == "here":
                 await session.ask(here(load, labels), exchanges, agree)
             else:
                 async with served(workspace, config, labels if source.how == "api" else None, said) as say:

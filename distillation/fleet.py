@@ -1,7 +1,8 @@
 """Teaching over several replicas, here or on other machines, as a Ray Data job; each answer is made once all the same.
 
     answers/<teacher>.fleet/<replica>.jsonl, .labels, .json    what each replica has finished, on storage they all see
-    answers/<teacher>.jsonl, .labels, .json                    where it is gathered, then the folder is gone
+
+What they finished is handed on in the end (to answers/<teacher>.jsonl and .labels), then the folder is gone.
 
 A replica writes each answer the moment it is whole. When one dies, Ray gives its batch to another, which asks only for
 what nobody has finished: a difference of two sets of sample ids, as it is when the whole job is run again. Needs the
@@ -42,6 +43,7 @@ class Answering(Protocol):
 
 
 Make = Callable[[], Answering]
+Keep = Callable[[Answer, SoftLabels | None, Origin | None], None]
 
 
 def in_process(model: Model, workspace: Path) -> Answering:
@@ -94,22 +96,20 @@ class Replica:
 
 
 def teach(
-    jobs: Sequence[Job], path: Path, teacher: str, make: Make, *, replicas: int, gpus: float = 0.0, batch: int = BATCH
-) -> list[Answer]:
-    """The answers to all jobs, from `replicas` workers of `gpus` GPUs each; what journals hold is not asked again.
+    jobs: Sequence[Job], folder: Path, teacher: str, make: Make, keep: Keep, *,
+    replicas: int, gpus: float = 0.0, batch: int = BATCH,
+) -> None:  # fmt: skip
+    """Have `replicas` workers of `gpus` GPUs each answer all jobs but those that the folder holds already; `keep` gets
+    every answer that it holds then, once, with the soft labels' origin.
 
-    `path`: the teacher's journal (bot.journal.journal_of), `teacher` as bot.launch.identity names it. Joins the Ray
-    cluster that RAY_ADDRESS names, or starts one here. Raises ConfigError without Ray, EngineError when replicas fail.
+    `teacher` as bot.launch.identity names it. Joins the Ray cluster that RAY_ADDRESS names, or starts one here. Raises
+    ConfigError without Ray, EngineError when replicas fail.
     """
-    folder = path.with_suffix(".fleet")
-    _gather(folder, path)
-    wanted = {job.sample_id(teacher): job for job in jobs}
-    known = {answer.sample_id for answer in Journal(path).answers}
-    if missing := [job for name, job in wanted.items() if name not in known]:
+    done = finished(folder)
+    if missing := [job for job in jobs if job.sample_id(teacher) not in done]:
         folder.mkdir(parents=True, exist_ok=True)
         _run(missing, folder, (str(folder), teacher, make), replicas, gpus, batch)
-        _gather(folder, path)
-    return [answer for answer in Journal(path).answers if answer.sample_id in wanted]
+    _hand_on(folder, keep)
 
 
 def _run(
@@ -139,20 +139,15 @@ def _run(
         raise EngineError(f"a replica failed ({str(error).strip().splitlines()[-1]}); run it again to go on") from error
 
 
-def _gather(folder: Path, path: Path) -> None:
-    """Move what replicas have finished to the teacher's own journals; killed half-way, it is done again."""
-    if not folder.is_dir():
-        return
-    whole = Part(path)
-    known = {answer.sample_id for answer in whole.answers.answers}
+def _hand_on(folder: Path, keep: Keep) -> None:
+    """What replicas have finished, each answer once; killed half-way, it is all handed on again."""
+    known: set[str] = set()
     for part in [Part(found) for found in sorted(folder.glob("*.jsonl"))]:
-        if part.labels.origin is not None:
-            whole.labels.begin(part.labels.origin)
         for answer in part.answers.answers:
             if answer.sample_id not in known:
-                whole.add(answer, part.labels.get([answer.sample_id]).get(answer.sample_id))
                 known.add(answer.sample_id)
-    shutil.rmtree(folder)
+                keep(answer, part.labels.get([answer.sample_id]).get(answer.sample_id), part.labels.origin)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _job(text: str) -> Job:

@@ -1,20 +1,28 @@
-"""Who says the teacher's answers: a server that is asked over HTTP, or vLLM in this process, soft labels at hand."""
+"""Who says the teacher's answers: a server that is asked over HTTP, or vLLM in this process, soft labels at hand, or in
+several processes here or elsewhere (fleet.py)."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bot.answering import Ask, Job, answer_all, progress
+from bot.commands import has_gpu
 from bot.config import Config, Model
 from bot.engine import Completion, Engine
-from bot.launch import identity, running
+from bot.launch import choose, identity, running
+from data.errors import ConfigError
 from data.records import Answer
 from data.workspace import Workspace
+from distillation import fleet
 from distillation.capturing import tokenizer_of
 from distillation.label_journal import LabelJournal
 from distillation.overheard import listen
+from distillation.softlabels import Origin, SoftLabels
 
 if TYPE_CHECKING:
     from distillation.inprocess import Teacher
@@ -74,6 +82,28 @@ def here(load: Load, labels: LabelJournal) -> Say:
                     labels.add(answer.sample_id, found)
                 keep(answer)
                 told(answer)
+
+    return say
+
+
+def many(workspace: Workspace, model: Model, labels: LabelJournal | None, folder: Path) -> Say:
+    """Replicas of the teacher, as many as its settings say. Raises ConfigError for one that is served elsewhere."""
+    if choose(model) != "vllm":
+        raise ConfigError(f"teacher.replicas = {model.replicas} needs vLLM, and {model.name} is served otherwise")
+
+    async def say(jobs: Sequence[Job], done: set[str], keep: Keep) -> None:
+        def kept(answer: Answer, found: SoftLabels | None, origin: Origin | None) -> None:
+            if labels is not None and found is not None and origin is not None and answer.sample_id not in labels:
+                labels.begin(origin)
+                labels.add(answer.sample_id, found)
+            if answer.sample_id not in done:
+                keep(answer)
+
+        name = identity(model)
+        missing = [job for job in jobs if job.sample_id(name) not in done]
+        make = partial(fleet.in_process, model, workspace.root.resolve())
+        gpus = 1.0 if has_gpu() else 0.0
+        await asyncio.to_thread(fleet.teach, missing, folder, name, make, kept, replicas=model.replicas, gpus=gpus)
 
     return say
 
