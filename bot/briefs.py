@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.ranking import Floats, Ranking, Vectors, best, nearness
-from bot.reranking import CANDIDATES, Choose
 
 Places = npt.NDArray[np.int32]
 ROWS = 1024
@@ -72,28 +71,21 @@ def matched(cosines_P: Floats, briefs_BN: Places, shares_BN: Floats) -> Floats:
     return made
 
 
-def asked(
-    vectors_PD: Vectors, opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.intp], briefs_BN: Places,
-    texts: Sequence[str], choose: Choose,
-) -> npt.NDArray[np.float32]:  # fmt: skip
-    """For the newest ROWS past questions, the brief each would be answered from and its anchor's cosine: [R, 2].
-
-    `texts` are what passages are searched by, [P].
-    """
+def nearest_past(
+    vectors_PD: Vectors, opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.intp], briefs_BN: Places
+) -> Floats:
+    """For the newest ROWS past questions, the cosine of the nearest brief's anchor, their own ticket's apart: [R]."""
     anchor_B, shares_BN = briefs_BN[:, 0], shares_of(briefs_BN)
-    found: list[tuple[float, float]] = []
+    found = []
     for place in np.flatnonzero(opened_P)[-ROWS:]:
         cosines_P = vectors_PD @ vectors_PD[place]
-        scores_B = matched(cosines_P, briefs_BN, shares_BN)
-        scores_B[owner_P[anchor_B] == owner_P[place]] = -2.0
-        near = [int(number) for number in best(scores_B, CANDIDATES) if scores_B[number] > -2.0]
-        if near:
-            number = choose(texts[place], near)
-            found.append((number, float(cosines_P[anchor_B[number]])))
-    return np.array(found, np.float32).reshape(-1, 2)
+        scores_B = np.where(owner_P[anchor_B] == owner_P[place], -np.inf, matched(cosines_P, briefs_BN, shares_BN))
+        if np.isfinite(scores_B).any():
+            found.append(cosines_P[anchor_B[scores_B.argmax()]])
+    return np.array(found, np.float32)
 
 
-def most_asked(asked_R2: npt.NDArray[np.float32], briefs: int) -> Places:
-    """The numbers of all briefs, those first that most questions are answered from."""
-    wanted_B = np.bincount(asked_R2[:, 0].astype(np.int64), minlength=briefs)
+def most_asked(answered_R: Places, briefs: int) -> Places:
+    """The numbers of all briefs, those first that most questions are answered from; -1 is a question without."""
+    wanted_B = np.bincount(answered_R[answered_R >= 0], minlength=briefs)
     return np.argsort(-wanted_B, kind="stable").astype(np.int32)

@@ -3,8 +3,7 @@
 A brief is what there is to know about one kind of question: a resolved past ticket (its anchor), the older tickets
 nearest to it and the article passages nearest to it. Of the briefs near a question, as a whole or by their anchor, the
 nearest is taken, or one whose anchor would by a margin help the customer more (bot/worth.py).
-As a brief does not depend on the question, a server can read it before anybody asks (serving/ahead.py); on the sample
-desk it holds about as much of what our agent went on to say as passages picked one by one.
+As a brief does not depend on the question, a server can read it before anybody asks (serving/ahead.py).
 
 One function, `search`, gives teacher, training, evaluation and serving the same evidence. All of a brief is older than
 its anchor, and an anchor answers only tickets opened after it: no reply is ever built from its own future.
@@ -13,7 +12,7 @@ its anchor, and an anchor answers only tickets opened after it: no reply is ever
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
-from bot.briefs import Places, asked, gather_briefs, matched, most_asked, shares_of
+from bot.briefs import ROWS, Places, gather_briefs, matched, most_asked, nearest_past, shares_of
 from bot.encoder import Encode, age, load_encoder
 from bot.passages import article_of, searchable, shorten, ticket_of
 from bot.quote import Quotes, quotable
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from bot.config import Retrieval
 
 CODE = "knowledge-3"
-SEARCH = "search-2"  # raised when the same knowledge would answer a question with another brief
+SEARCH = "search-3"  # raised when the same knowledge would answer a question with another brief
 BLAS = ThreadpoolController()  # beside a busy engine two threads of BLAS wait for each other longer than one reads
 NEAR = 8  # briefs looked at that are near as a whole, and as many whose anchor, ticket or article, is
 SMALL_TALK = (
@@ -127,17 +126,32 @@ class Knowledge:
     ) -> Found:
         with BLAS.limit(limits=1, user_api="blas"):
             asked = self._asked(question, vector, before)
-            near = [number for number in self._near(asked) if not ticket or self._owner(number) != ticket]
+            near = self._near(asked, ticket)
             standing = self._standing(asked, near)
             if not near:
                 return Found([], standing)
-            worth = weigh(self._features(asked, self.briefs_BN[near, 0], ticket))
+            chosen, worth = self._choice(asked, near, ticket)
+        passages = self.brief(chosen, vector)
+        passages[0] = passages[0].model_copy(update={"worth": round(worth, 4)})
+        return Found(self.quotes.mark(passages, vector) if quotes else passages, standing)
+
+    def _choice(self, asked: Asked, near: Sequence[int], ticket: str) -> tuple[int, float]:
+        """One of the numbers of near briefs, and what its anchor is worth."""
+        worth = weigh(self._features(asked, self.briefs_BN[near, 0], ticket))
         lead_K = np.where(np.arange(len(near)) == 0, self.margin, 0.0)
         order = np.argsort(-(worth.gains + lead_K), kind="stable")
-        chosen = self.choose(question, [near[place] for place in order])
-        passages = self.brief(chosen, vector)
-        passages[0] = passages[0].model_copy(update={"worth": round(float(worth.scores[near.index(chosen)]), 4)})
-        return Found(self.quotes.mark(passages, vector) if quotes else passages, standing)
+        chosen = self.choose(asked.text, [near[place] for place in order])
+        return chosen, float(worth.scores[near.index(chosen)])
+
+    def answered(self, places_R: Places) -> Places:
+        """The briefs that past questions would have been answered from when they were asked, -1 for none: [R]."""
+        found = []
+        for place in places_R:
+            passage = self.passages[place]
+            asked = self._asked(searchable(passage), self.vectors_PD[place], passage.created)
+            near = self._near(asked, ticket_of(passage))
+            found.append(self._choice(asked, near, ticket_of(passage))[0] if near else -1)
+        return np.array(found, np.int32)
 
     def _owner(self, number: int) -> str:
         return ticket_of(self.passages[int(self.briefs_BN[number, 0])])
@@ -149,8 +163,9 @@ class Knowledge:
             return "small_talk"
         return "far" if nearest < self.far or not near else "known"
 
-    def _near(self, asked: Asked) -> list[int]:
-        """The numbers of the briefs that may answer: near as a whole, or with a near past ticket or article first."""
+    def _near(self, asked: Asked, ticket: str) -> list[int]:
+        """The numbers of the briefs that may answer: near as a whole, or with a near past ticket or article first. None
+        is of the ticket at hand."""
         anchors_B = self.briefs_BN[:, 0]
         whole_B = matched(asked.cosines_P, self.briefs_BN, self.shares_BN)
         whole_B[self.ready_R] += self.prefer
@@ -164,7 +179,7 @@ class Knowledge:
         for scores_B in ways:
             open_B = np.where(known_B, scores_B, -np.inf)
             found |= dict.fromkeys(int(number) for number in best(open_B, NEAR) if np.isfinite(open_B[number]))
-        return list(found)
+        return [number for number in found if not ticket or self._owner(number) != ticket]
 
     def features(self, exchange: Exchange, vector: Vectors, places_K: Places) -> Floats:
         """What passages are judged by as replies to a past question: [K, F] of bot/worth.py."""
@@ -195,23 +210,21 @@ class Knowledge:
     def brief(self, number: int, vector: Vectors | None = None) -> list[Passage]:
         """A brief's passages, cut to what is shown."""
         found = []
-        for place in self.briefs_BN[number]:
-            if place >= 0:
-                score = 0.0 if vector is None else round(float(self.vectors_PD[place] @ vector), 4)
-                passage = self.passages[int(place)]
-                found.append(passage.model_copy(update={"score": score, "text": shorten(passage, self.words)}))
+        for place in self.briefs_BN[number][self.briefs_BN[number] >= 0]:
+            score = 0.0 if vector is None else round(float(self.vectors_PD[place] @ vector), 4)
+            passage = self.passages[place]
+            found.append(passage.model_copy(update={"score": score, "text": shorten(passage, self.words)}))
         return found
 
     @property
     def articles(self) -> list[str]:
-        """Ids of the articles, as `ranking` numbers them."""
-        first = self.ranking.piece_C[self.ranking.first_A]
-        return [article_of(self.passages[place]) for place in first]
+        """Their ids, as `ranking` numbers them."""
+        return [article_of(self.passages[place]) for place in self.ranking.piece_C[self.ranking.first_A]]
 
     @property
     def article_titles(self) -> list[str]:
-        first = self.ranking.piece_C[self.ranking.first_A]
-        return [self.passages[place].title.partition(" > ")[0] for place in first]
+        firsts = (self.passages[place] for place in self.ranking.piece_C[self.ranking.first_A])
+        return [first.title.partition(" > ")[0] for first in firsts]
 
     def ready(self) -> list[list[Passage]]:
         """The briefs most questions are answered from, the most wanted first: worth reading before anybody asks."""
@@ -225,7 +238,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     encoder = load_encoder(resolve(settings.model, workspace, "embeddings"), folder / "encoders")
     store = Store(folder, settings.model, encoder)
     texts = [searchable(passage) for passage in passages]
-    held = [tickets / "passages.parquet", tickets / "links.parquet"]
+    held = (tickets / file for file in ("passages.parquet", "links.parquet"))
     name = digest([settings.model, CODE, [file_sha256(path) for path in held if path.is_file()]])
     ranking = _ranking(store, name, tickets, passages, texts)
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in passages])
@@ -235,25 +248,28 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
         folder / f"{kept}.npy",
         lambda: gather_briefs(ranking, texts, opened_P, owner_P, settings.tickets, settings.articles),
     )
-    choose, mark = _choice(settings, passages, briefs_BN)
-    asked_R2 = once(
-        folder / f"{kept}{mark}-nearest.npy",
-        lambda: asked(ranking.vectors_PD, opened_P, owner_P, briefs_BN, texts, choose),
+    choose, mark = _chooser(settings, passages, briefs_BN)
+    nearest_R = once(
+        folder / f"{kept}-nearest-past.npy", lambda: nearest_past(ranking.vectors_PD, opened_P, owner_P, briefs_BN)
     )
-    order_B = most_asked(asked_R2, len(briefs_BN))
     known = Knowledge(
         f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, shares_of(briefs_BN),
-        order_B[: settings.ready], settings.prefer, settings.margin, settings.words, Quotes(encoder), ranking,
+        np.zeros(0, np.int32), settings.prefer, settings.margin, settings.words, Quotes(encoder), ranking,
         all_said(store, name, passages), store,
-        far=float(np.quantile(asked_R2[:, 1], settings.far)) if len(asked_R2) else -1.0,
+        far=float(np.quantile(nearest_R, settings.far)) if len(nearest_R) else -1.0,
         talk_SD=encoder(list(SMALL_TALK)), choose=choose,
     )  # fmt: skip
+    answered_R = once(
+        folder / f"{kept}{mark}-{digest([SEARCH, settings.margin])}-answered.npy",
+        lambda: known.answered(np.flatnonzero(opened_P)[-ROWS:].astype(np.int32)),
+    )
+    known = replace(known, ready_R=most_asked(answered_R, len(briefs_BN))[: settings.ready])
     lines = sorted({line for brief in known.ready() for passage in brief for line in quotable(passage)})
     known.quotes.known |= zip(lines, store.vectors("quotes", lines), strict=True)
     return known
 
 
-def _choice(settings: Retrieval, passages: Sequence[Passage], briefs_BN: Places) -> tuple[Choose, str]:
+def _chooser(settings: Retrieval, passages: Sequence[Passage], briefs_BN: Places) -> tuple[Choose, str]:
     """How one of the nearest briefs is chosen, and what names whatever follows from that."""
     if not settings.cross_encoder:
         return nearest, ""

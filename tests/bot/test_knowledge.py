@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.briefs import COMPANIONS, asked, gather_briefs, matched, most_asked, shares_of
+from bot.briefs import COMPANIONS, gather_briefs, matched, most_asked, nearest_past, shares_of
 from bot.config import Retrieval
 from bot.knowledge import Knowledge, load
 from bot.passages import searchable, shorten
 from bot.quote import Quotes
 from bot.ranking import Links, Ranking, Vectors
-from bot.reranking import nearest
 from bot.vectors import Store
 from bot.worth import Said
 from data.parquet import write_rows
@@ -84,12 +83,25 @@ def test_a_ticket_is_never_its_own_evidence(known: Knowledge) -> None:
     assert "c-1" not in ids(known.search("c", ticket="c").passages)
 
 
+def test_how_near_past_questions_were_to_what_was_known(known: Knowledge) -> None:
+    near_R = nearest_past(known.vectors_PD, known.opened_P, OWNERS, known.briefs_BN)
+    assert near_R == pytest.approx(np.cos([0.2, 0.2, 0.2]), abs=1e-4)
+    alone = nearest_past(known.vectors_PD[:1], known.opened_P[:1], OWNERS[:1], known.briefs_BN[:1, :1])
+    assert alone.shape == (0,)
+
+
 def test_the_most_asked_briefs_come_first_and_each_once(known: Knowledge) -> None:
-    near_R2 = asked(known.vectors_PD, known.opened_P, OWNERS, known.briefs_BN, TEXTS, nearest)
-    assert near_R2[:, 1] == pytest.approx(np.cos([0.2, 0.2, 0.2]), abs=1e-4)
-    order = most_asked(near_R2, len(known.briefs_BN))
+    order = most_asked(np.array([2, 1, -1, 1], np.int32), len(known.briefs_BN))
+    assert order[:2].tolist() == [1, 2]
     assert sorted(order) == list(range(len(known.briefs_BN)))
-    assert known.passages[known.briefs_BN[order[0], 0]].id == "b-1"  # nearest to a and to c
+
+
+def test_past_questions_are_answered_as_if_they_were_asked_again(known: Knowledge) -> None:
+    answered_R = known.answered(np.arange(3, dtype=np.int32))
+    for place, number in enumerate(answered_R):
+        asked = PASSAGES[place]
+        found = known.search(asked.title, before=asked.created, ticket=asked.title).passages
+        assert ids(found) == ids(known.brief(int(number)))
 
 
 def test_a_brief_that_many_ask_for_is_preferred_to_one_as_near(known: Knowledge) -> None:
