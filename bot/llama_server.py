@@ -51,7 +51,7 @@ def parameters(options: argparse.Namespace) -> Any:
     # DRY: a run of words said within the last few sentences becomes the less likely the longer it is. The notes are
     # further back, and may be quoted.
     chosen.sampling.dry_multiplier = 0.8
-    chosen.sampling.dry_allowed_length = 5
+    chosen.sampling.dry_allowed_length = 20  # tokens: links and names of menus are said again as they are
     chosen.sampling.dry_penalty_last_n = 120
     if options.lookup:
         _look_up(chosen.speculative, options.lookup)
