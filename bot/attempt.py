@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from bot.confidence import looping
-from bot.engine import Finish, Token
 from bot.prompt import ChatMessage
 from bot.releases import Sampling
+from bot.tokens import Finish, Token
 from data.errors import Busy, EngineError
 
 FEWEST_HELD = 6

@@ -13,13 +13,15 @@ import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from bot.confidence import UNSURE
+from bot.guards import linked, links_in, unrepeated
 from bot.lines import Lines
 from bot.prompt import NEXT_NOTE
+from bot.tokens import Finish, Token
 from data.errors import EngineError
 
 if TYPE_CHECKING:
@@ -32,24 +34,6 @@ ChatMessage = dict[str, str]
 FIRST = {"dry_multiplier": 0.0}
 CONTINUE = {"continue_final_message": True, "add_generation_prompt": False, "dry_sequence_breakers": ["\n"]}
 AGAINST_LOOPS = 0.4  # small models decoded greedily repeat themselves; every model here decodes alike
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """`logprob` of the chosen token; `margin` between the two likeliest. Both in nats, NaN if unknown. `entry` is what
-    the API said of it."""
-
-    text: str
-    logprob: float
-    margin: float
-    entry: Any = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    reason: Literal["stop", "length"]
-    prompt_tokens: int
-    completion_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +74,8 @@ class Engine:
         self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, seed: int = 0,
         opening: str = "", top_p: float | None = None,
     ) -> AsyncIterator[Token | Finish]:  # fmt: skip
-        """Tokens as they come, then exactly one Finish. Raises EngineError. Closing it stops the engine.
+        """Tokens as they come, but for bot/guards.py, then exactly one Finish. Raises EngineError. Closing it stops the
+        engine.
 
         `opening`: how the reply begins should the model not know how to (its own first token is unlikely). It comes as
         one Token with the probability of what the model would have said: a reply that was helped is not a surer one.
@@ -108,8 +93,9 @@ class Engine:
                 yield token
             asked = [*asked, {"role": "assistant", "content": begun}]
             body["extra_body"] = CONTINUE
-        async with aclosing(self._events(asked, body)) as events, aclosing(_unrepeated(events, lines)) as kept:
-            async for event in kept:
+        known = links_in(message["content"] for message in messages)
+        async with aclosing(self._events(asked, body)) as events, aclosing(unrepeated(events, lines)) as kept:
+            async for event in linked(kept, known):
                 yield event
 
     async def _first(self, messages: list[ChatMessage], body: dict[str, Any]) -> Token:
@@ -242,30 +228,6 @@ class Engine:
             why = _line(error.__cause__ or error)
             return EngineError(f"{where} cannot be reached ({why}); is its server running?")
         return EngineError(f"{where} broke off after {count} tokens: {_line(error)}")
-
-
-async def _unrepeated(events: AsyncIterator[Token | Finish], lines: Lines[Token]) -> AsyncGenerator[Token | Finish]:
-    """Up to where a line is said again; the Finish that ends the reply there knows of no prompt."""
-    count = 0
-    async for event in events:
-        if isinstance(event, Finish):
-            for token in lines.end():
-                yield token
-            yield event
-            return
-        count += 1
-        for half in _halves(event):
-            for token in lines.add(half, half.text):
-                yield token
-            if lines.again:
-                yield Finish("stop", 0, count)
-                return
-
-
-def _halves(token: Token) -> list[Token]:
-    """What of a token ends a line and what begins the next; the token's probability goes with the first."""
-    before, mark, after = token.text.partition("\n")
-    return [replace(token, text=before), Token(mark + after, math.nan, math.nan)] if before and mark else [token]
 
 
 async def _next(chunks: Any, limit: float) -> Any:

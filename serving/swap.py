@@ -19,10 +19,10 @@ from importlib import import_module
 
 from bot import prompt, releases, store
 from bot.config import Config
-from bot.engine import Token
 from bot.knowledge import Found
 from bot.releases import Release
 from bot.store import Alias
+from bot.tokens import Token
 from data.errors import BadInput, Busy, Conflict, DeskmateError, EngineError
 from data.records import Turn
 from data.workspace import Workspace

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from bot.engine import Engine, Finish, Token, _tokens
+from bot.engine import Engine, _tokens
 from bot.prompt import NEXT_NOTE
+from bot.tokens import Finish, Token
 from data.errors import EngineError
 from tests.engine_server import FOREVER, EngineServer, Script
 
