@@ -1,8 +1,9 @@
 """What soft labels are worth where teacher and student share a vocabulary: `make bench-same-vocabulary`.
 
 The starter student, taught on the answers below, is the teacher. Its student is the starter student without every third
-layer, taught on the same rows three times with as many steps: on answers alone (A), on answers and then the teacher's
-probabilities (A, B), on answers and then what the teacher says of its own replies (A, C). The sample desk's questions
+layer, taught on the same rows four times with as many steps: on answers alone (A), on the teacher's probabilities from
+the start (B), on answers and then the probabilities (A, B), on answers and then what the teacher says of its own replies
+(A, C); each stage has a learning rate that rises and falls. The sample desk's questions
 stand under two short notes, one of which holds our agent's reply; the answer is how that reply begins. Compared on
 exchanges nobody was taught: loss on their answers, distance from the teacher, and how much of a greedy reply is in its
 prompt. A run that was stopped goes on from its folder when run again.
@@ -164,7 +165,7 @@ def compare(workspace: Workspace, base: str, limit: int) -> None:
     small = pruned(base, workspace.root / "pruned", two_thirds)
     found = [measured("teacher", taught(base, tuned, TEACHER), pairs, tokenizer)]
     steps = 1
-    for stages in (("A",), ("A", "B"), ("A", "C")):
+    for stages in (("A",), ("B",), ("A", "B"), ("A", "C")):
         settings = Training(stages=stages, epochs=2 / len(stages), on_policy=OnPolicy(steps=steps, max_tokens=TOKENS))
         made = train(workspace, labelled, small, settings, teacher if "C" in stages else "")
         counts = manifest_of(made).counts
