@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -29,14 +30,18 @@ ORDER = re.compile(r"\b[A-Z]{1,4}-?\d{4,}\b|#\d{4,}")
 def quotable(passage: Passage) -> list[str]:
     """What of a passage may be said to another customer: whole sentences with content, and of a past reply nothing
     that was promised to that customer, belongs to that order or names somebody."""
-    past = passage.kind == "ticket"
-    shown = passage.text.partition(ANSWER)[2] if past else passage.text
+    return list(_quotable(passage.text, passage.kind == "ticket"))
+
+
+@lru_cache(maxsize=1 << 14)  # a search meets the same few passages again and again
+def _quotable(text: str, past: bool) -> tuple[str, ...]:
+    shown = text.partition(ANSWER)[2] if past else text
     lines = [MARKS.sub("", sentence).strip() for sentence in sentences(shown)]
-    return [
+    return tuple(
         line for line in lines
         if len(content_words(line)) >= LEAST_WORDS and not line.endswith(("…", ":", "?")) and "|" not in line
         and not (past and (promises(line) or ORDER.search(line) or LABEL.search(line)))
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 class Quotes:
