@@ -2,11 +2,11 @@
 
 The starter student, taught on the answers below, is the teacher. Its student is the starter student without every third
 layer, taught on the same rows four times with as many steps: on answers alone (A), on the teacher's probabilities from
-the start (B), on answers and then the probabilities (A, B), on answers and then what the teacher says of its own replies
-(A, C); each stage has a learning rate that rises and falls. The sample desk's questions
-stand under two short notes, one of which holds our agent's reply; the answer is how that reply begins. Compared on
-exchanges nobody was taught: loss on their answers, distance from the teacher, and how much of a greedy reply is in its
-prompt. A run that was stopped goes on from its folder when run again.
+the start (B), on answers and then the probabilities (A, B), on answers and then what the teacher says of its own
+replies (A, C); each stage has a learning rate that rises and falls. The sample desk's questions stand under two short
+notes, one of which holds our agent's reply; the answer is how that reply begins. Compared on exchanges nobody was
+taught: loss on their answers, distance from the teacher, and how much of a greedy reply is in its prompt. A run that
+was stopped goes on from its folder when run again.
 """
 
 from __future__ import annotations
