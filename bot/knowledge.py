@@ -4,9 +4,8 @@ A brief is what there is to know about one kind of question: a resolved past tic
 nearest to it and the article passages nearest to it. Of the briefs near a question, as a whole or by their anchor, the
 nearest is taken, or one whose anchor would by a margin help the customer more (bot/worth.py).
 As a brief does not depend on the question, a server can read it before anybody asks (serving/ahead.py).
-
-One function, `search`, gives teacher, training, evaluation and serving the same evidence. All of a brief is older than
-its anchor, and an anchor answers only tickets opened after it: no reply is ever built from its own future.
+`search` gives teacher, training, evaluation and serving the same evidence. All of a brief is older than its anchor, and
+an anchor answers only tickets opened after it: no reply is ever built from its own future.
 """
 
 from __future__ import annotations
@@ -217,8 +216,7 @@ class Knowledge:
         return found
 
     @property
-    def articles(self) -> list[str]:
-        """Their ids, as `ranking` numbers them."""
+    def articles(self) -> list[str]:  # their ids, as `ranking` numbers them
         return [article_of(self.passages[place]) for place in self.ranking.piece_C[self.ranking.first_A]]
 
     @property
