@@ -129,7 +129,7 @@ def test_what_follows_from_it_is_kept_under_its_name(desk: Path, model: str, tmp
     other = save_model(tmp_path / "other", seed=4)
     names = [opened(desk, each).id for each in ("", model, other, model)]
     assert len(set(names)) == 3 and names[1] == names[3]
-    assert len(list((desk / "knowledge").glob("*-nearest.npy"))) == 3
+    assert len(list((desk / "knowledge").glob("*-answered.npy"))) == 3
     save_model(tmp_path / "again", labels=1, seed=5)
     (tmp_path / "again" / "model.safetensors").replace(tmp_path / "other" / "model.safetensors")
     assert opened(desk, other).id not in names, "other weights in the same folder"
