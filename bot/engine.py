@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from bot.confidence import UNSURE
 from bot.guards import linked, links_in, unrepeated
-from bot.lines import Lines
+from bot.lines import FreshLines
 from bot.prompt import NEXT_NOTE
 from bot.tokens import Finish, Token
 from data.errors import EngineError
@@ -85,7 +85,7 @@ class Engine:
         if top_p is not None:  # else the engine's own, which matters to nothing greedy
             body["top_p"] = top_p
         asked: list[ChatMessage] = [dict(message) for message in messages]
-        lines = Lines[Token]()
+        lines = FreshLines[Token]()
         if opening:
             first = await self._first(asked, body)
             begun = opening if first.logprob < UNSURE or not first.text.strip() else first.text

@@ -1,7 +1,7 @@
 """What of a model's reply goes on to whoever asked: up to where it says a line again, and with known links only.
 
-A small model copies well and not always to the letter. A link that neither the notes nor the conversation hold would
-send a customer anywhere: one that is nearly a known one becomes that, any other is left out.
+A small model copies well and not always to the letter. A link (http, https) that neither the notes nor the conversation
+hold would send a customer anywhere: one that is nearly a known one becomes that, any other is left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable,
 from dataclasses import replace
 from difflib import get_close_matches
 
-from bot.lines import Lines
+from bot.lines import FreshLines
 from bot.tokens import Finish, Token
 from data.redact import URL
 
@@ -22,7 +22,7 @@ NEARLY = 0.85
 Events = AsyncIterator[Token | Finish]
 
 
-async def unrepeated(events: Events, lines: Lines[Token]) -> AsyncGenerator[Token | Finish]:
+async def unrepeated(events: Events, lines: FreshLines[Token]) -> AsyncGenerator[Token | Finish]:
     """Up to where a line is said again; the Finish that ends the reply there knows of no prompt."""
     count = 0
     async for event in events:

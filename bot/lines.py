@@ -1,6 +1,6 @@
 """A small model that lost its place says a paragraph again, a little otherwise each time, and what it changes is wrong.
 
-So a reply ends where a line begins as an earlier one did (bot/engine.py). Until that is known of a line, what there is
+So a reply ends where a line begins as an earlier one did (bot/guards.py). Until that is known of a line, what there is
 of it is held back.
 """
 
@@ -14,7 +14,7 @@ WORD = re.compile(r"\w+")
 Piece = TypeVar("Piece")
 
 
-class Lines(Generic[Piece]):
+class FreshLines(Generic[Piece]):
     """Pieces of a text that grows, each given back once it may be shown. `again`: a line began as one before it, and
     nothing of it was given back."""
 

@@ -2,7 +2,7 @@
 
 Off unless `retrieval.cross_encoder` names a sentence-transformers CrossEncoder, a folder or a Hugging Face id. Nothing
 else is ever fetched, and torch is loaded only where one is named. A pair takes milliseconds where a cosine takes none:
-so only the CANDIDATES nearest briefs are read, each by its anchor as it is shown.
+so only the briefs near a question (NEAR, bot/knowledge.py) are read, each by its anchor as it is shown.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 
 from data.errors import BadInput
 
-CANDIDATES = 16
 TOKENS = 384
 RANKS = ("ForSequenceClassification", "ForCausalLM")  # an embedding model would be given a head of chance
 Choose = Callable[[str, Sequence[int]], int]  # of the numbers of briefs, the nearest to the question first, one

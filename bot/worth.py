@@ -26,7 +26,7 @@ COMMAND = re.compile(r"\b(?:click|select|open|go to|right-?click|check|enable|ch
 MYSELF = re.compile(r"\bI\b")
 SAID_WORDS = 100  # of a passage, as readers saw them
 STYLES = 4  # figures of how a text is written (`style`)
-HARM = 1.5  # judged as said above: a third fewer wrong replies than by chance alone, as many good ones
+HARM = 1.5  # judged as said above, at 40 % answered: 8 % wrong for 11 by chance alone, 62 % good for 63
 NEIGHBOURS = 8  # past replies that a text is compared with: what several colleagues said is seldom wrong
 # 1, log words asked, cosine of the questions, BM25 (1 is the best passage's), cosine of question and text, mean cosine
 # with the neighbours' replies, log words said, question marks, first persons and commands in 20 words; for an article

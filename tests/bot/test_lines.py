@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from bot.lines import Lines
+from bot.lines import FreshLines
 
 
 def shown(text: str, size: int) -> str:
     """What a customer sees of a text that comes in pieces of `size` at most, each of one line."""
-    lines, seen = Lines[str](), ""
+    lines, seen = FreshLines[str](), ""
     for piece in re.findall(rf"\n?[^\n]{{1,{size}}}|\n", text):
         seen += "".join(lines.add(piece, piece))
         if lines.again:
