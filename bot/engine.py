@@ -12,7 +12,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -94,8 +94,12 @@ class Engine:
             asked = [*asked, {"role": "assistant", "content": begun}]
             body["extra_body"] = CONTINUE
         known = links_in(message["content"] for message in messages)
-        async with aclosing(self._events(asked, body)) as events, aclosing(unrepeated(events, lines)) as kept:
-            async for event in linked(kept, known):
+        async with (
+            aclosing(self._events(asked, body)) as events,
+            aclosing(unrepeated(events, lines)) as kept,
+            aclosing(linked(kept, known)) as told,
+        ):
+            async for event in told:
                 yield event
 
     async def _first(self, messages: list[ChatMessage], body: dict[str, Any]) -> Token:
@@ -116,8 +120,7 @@ class Engine:
         try:
             async with asyncio.timeout_at(limit):
                 reply = await self._open(messages, body)
-            chunks = aiter(reply)
-            while chunk := await _next(chunks, limit):
+            while chunk := await _next(reply, limit):
                 usage = getattr(chunk, "usage", None) or usage
                 for choice in chunk.choices or ():
                     for token in _tokens(choice):
@@ -130,7 +133,7 @@ class Engine:
                 raise self._explain(error, count) from error
         finally:
             if reply is not None:
-                await reply.close()
+                await _hang_up(reply)
         yield self._finish(reason, usage, count)
 
     async def complete(
@@ -234,6 +237,16 @@ async def _next(chunks: Any, limit: float) -> Any:
     """The next chunk by `limit` (loop time), or None at the end. Role and keep-alive chunks buy no time."""
     async with asyncio.timeout_at(limit):
         return await anext(chunks, None)
+
+
+async def _hang_up(reply: Any) -> None:
+    """Closes the response, then reads on from what is closed: the client's nested generators end now, not when the
+    garbage collector comes by, perhaps in another thread.
+    """
+    await reply.close()
+    with suppress(Exception):
+        while await anext(reply, None):
+            pass
 
 
 def _tokens(choice: Any) -> Iterator[Token]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
+import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -160,6 +163,22 @@ async def test_closing_the_stream_hangs_up_on_the_engine(engine: Engine, engine_
             break
         await asyncio.sleep(0.02)
     assert engine_server.cancelled == 1
+
+
+async def test_a_reply_that_is_left_half_read_leaves_nothing_to_the_garbage_collector(
+    engine: Engine, engine_server: EngineServer
+) -> None:
+    before, left = sys.get_asyncgen_hooks(), []
+    sys.set_asyncgen_hooks(finalizer=left.append)
+    try:
+        engine_server.queue(Script("one two three four"), Script("Rinse it well.\nWait.\nRinse it well.\nWait."))
+        async with aclosing(engine.stream(ASK, max_tokens=20)) as stream:
+            await anext(stream)
+        await engine.complete(ASK, max_tokens=20)
+        gc.collect()
+    finally:
+        sys.set_asyncgen_hooks(*before)
+    assert left == []
 
 
 async def test_many_requests_at_once(engine: Engine, engine_server: EngineServer) -> None:
