@@ -113,6 +113,7 @@ class Engine:
 
     async def _events(self, messages: list[ChatMessage], body: dict[str, Any]) -> AsyncGenerator[Token | Finish]:
         """One request: its tokens, then its Finish."""
+        self._connect()  # the first time it loads the library, which is not the engine's delay
         loop = asyncio.get_running_loop()
         limit = loop.time() + self.first_token_seconds
         reply: Any = None

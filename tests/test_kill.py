@@ -62,9 +62,9 @@ def test_teach_killed_twice_repeats_no_answer(
     (tmp_path / "weights").symlink_to((starter_workspace.root / "weights").resolve())
     engine_server.reply = lambda _: Script("You can start it in My orders > Return an item within 30 days.", delay=0.02)
     assert command(tmp_path, "import").wait(60) == 0
-    words = ["teach", "--set", f"teacher.url={engine_server.url}", "--set", "teaching.limit=24"]
+    words = ["teach", "--set", f"teacher.url={engine_server.url}", "--set", "teaching.limit=16"]
     stored: list[str] = []
-    for target in (4, 10):
+    for target in (3, 7):
         process = command(tmp_path, *words)
         while len(journal := _journal(tmp_path)) < target:
             assert process.poll() is None
@@ -79,7 +79,7 @@ def test_teach_killed_twice_repeats_no_answer(
     answered = read_rows(corpus / "answers.parquet", Answer)
     answered += read_rows(corpus / "rejected.parquet", Answer)
     taught = [row.sample_id for row in answered if row.source == "hindsight" and not row.sample_id.endswith("-defer")]
-    assert len(set(taught)) == len(taught) == 24
+    assert len(set(taught)) == len(taught) == 16
     assert set(stored) <= set(taught)
     again = Counter(json.dumps(body["messages"]) for body in engine_server.requests)
     repeated = sum(count - 1 for count in again.values())

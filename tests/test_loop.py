@@ -102,7 +102,7 @@ def test_optimise_killed_at_several_moments_ends_with_the_same_model(made: list[
     whole = workspace(made).latest("model")
     expected = manifest_of(whole)
     shutil.rmtree(whole)
-    for seconds in (2, 5, 7, 9):
+    for seconds in (3, 6, 9):
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)

@@ -24,7 +24,7 @@ ASK = [{"role": "user", "content": "My kettle does not boil"}]
 
 @pytest.fixture
 async def engine(engine_server: EngineServer) -> AsyncIterator[Engine]:
-    client = Engine(engine_server.url, "fake", first_token_seconds=2.0, between_tokens_seconds=2.0)
+    client = Engine(engine_server.url, "fake", first_token_seconds=10.0, between_tokens_seconds=10.0)
     yield client
     await client.close()
 
@@ -171,10 +171,12 @@ async def test_a_reply_that_is_left_half_read_leaves_nothing_to_the_garbage_coll
     before, left = sys.get_asyncgen_hooks(), []
     sys.set_asyncgen_hooks(finalizer=left.append)
     try:
-        engine_server.queue(Script("one two three four"), Script("Rinse it well.\nWait.\nRinse it well.\nWait."))
+        engine_server.queue(
+            Script("one two three four", stall_after=2), Script("Rinse it.\nWait.\nRinse it.\nWait.", stall_after=6)
+        )
         async with aclosing(engine.stream(ASK, max_tokens=20)) as stream:
             await anext(stream)
-        await engine.complete(ASK, max_tokens=20)
+        assert (await engine.complete(ASK, max_tokens=20)).text == "Rinse it.\nWait."
         gc.collect()
     finally:
         sys.set_asyncgen_hooks(*before)
