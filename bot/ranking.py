@@ -77,9 +77,10 @@ class Links:
         """How many of them were opened before (epoch seconds)."""
         return int(np.searchsorted(self.opened_L, before))
 
-    def often(self, before: float) -> npt.NDArray[np.intp]:
+    def often(self, before: float) -> npt.NDArray[np.int32]:
         """How often each article was linked until then: [A]."""
-        often_A: npt.NDArray[np.intp] = np.count_nonzero(self.linked_LA[: self.until(before)], axis=0)
+        linked_LA = self.linked_LA[: self.until(before)].view(np.uint8)
+        often_A: npt.NDArray[np.int32] = linked_LA.sum(axis=0, dtype=np.int32)  # a third of count_nonzero's time
         return often_A
 
 
