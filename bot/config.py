@@ -104,10 +104,10 @@ class OnPolicy(Section):
 
 
 class Training(Section):
-    """Stage A learns the answers, B the teacher's probabilities too, where the corpus has them and they fit, C the
-    teacher's probabilities of what the student says itself, where both have one vocabulary."""
+    """Stage A learns the answers alone, B the teacher's probabilities too (A where the corpus has none that fit), C the
+    teacher's probabilities of what the student says itself, where both have one vocabulary. A before B is no better."""
 
-    stages: tuple[Literal["A", "B", "C"], ...] = Field(("A", "B"), min_length=1)
+    stages: tuple[Literal["A", "B", "C"], ...] = Field(("B",), min_length=1)
     on_policy: OnPolicy = OnPolicy()
     method: Literal["lora", "rslora", "dora", "full"] = "lora"
     rank: int = Field(32, ge=1)

@@ -100,7 +100,8 @@ def read_lessons(corpus: Path, student: str, settings: Training, teacher: str = 
         shared, told = onpolicy.fitting(teacher, tokenizer, vocabulary, largest)
         said = f"{said}; {told}"
     possible = {"A": True, "B": any(example.soft is not None for example in examples), "C": shared > 0}
-    stages = tuple(name for name in settings.stages if possible[name]) or ("A",)
+    wanted = (name if possible[name] else {"B": "A"}.get(name, "") for name in settings.stages)
+    stages = tuple(filter(None, dict.fromkeys(wanted))) or ("A",)
     return Lessons(examples, held_out, dropped, stages, f"{said}; stages {', '.join(stages)}", shared), tokenizer
 
 

@@ -1,12 +1,12 @@
 """What soft labels are worth where teacher and student share a vocabulary: `make bench-same-vocabulary`.
 
 The starter student, taught on the answers below, is the teacher. Its student is the starter student without every third
-layer, taught on the same rows four times with as many steps: on answers alone (A), on the teacher's probabilities from
-the start (B), on answers and then the probabilities (A, B), on answers and then what the teacher says of its own
-replies (A, C); each stage has a learning rate that rises and falls. The sample desk's questions stand under two short
-notes, one of which holds our agent's reply; the answer is how that reply begins. Compared on exchanges nobody was
-taught: loss on their answers, distance from the teacher, and how much of a greedy reply is in its prompt. A run that
-was stopped goes on from its folder when run again.
+layer, taught on the same rows, or the first of them (--rows), in as many steps: on answers alone (A), on the teacher's
+probabilities from the start (B), on answers and then the probabilities (AB), on answers and then what the teacher says
+of its own replies (AC); each stage has a learning rate that rises and falls. The sample desk's questions stand under
+two short notes, one of which holds our agent's reply; the answer is how that reply begins. Compared on exchanges nobody
+was taught: loss on their answers, distance from the teacher, and how much of a greedy reply is in its prompt. A run
+that was stopped goes on from its folder when run again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from eval.statistics import Bootstrap
 from tests.bench.draft import pruned
 from tests.bench.training_rows import _pairs, first
 
-HELD_OUT, VALIDATION = 48, 16
+HELD_OUT, VALIDATION, TAUGHT = 48, 16, 200
 NOTE, ANSWER = 32, 24  # words
 TOKENS = 48  # of a reply, at most
 TOGETHER = 16  # replies said at once
@@ -151,12 +151,13 @@ def table(found: Sequence[Found], units: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def compare(workspace: Workspace, base: str, limit: int) -> None:
+def compare(workspace: Workspace, base: str, asked: argparse.Namespace) -> None:
     rows = quoting_rows()
     held_out, validation = rows[:HELD_OUT], rows[HELD_OUT : HELD_OUT + VALIDATION]
-    lessons = rows[HELD_OUT + VALIDATION :][:limit]
+    known = rows[HELD_OUT + VALIDATION :][:TAUGHT]
+    lessons = known[: asked.rows]
     tokenizer = AutoTokenizer.from_pretrained(base)
-    tuned = train(workspace, corpus(workspace, lessons, validation), base, TEACHER)
+    tuned = train(workspace, corpus(workspace, known, validation), base, TEACHER)
     teacher = merged(base, tuned, workspace.root / "teacher")
     reader = Reader(teacher, pick_dtype("auto"))
     labelled = corpus(workspace, lessons, validation, reader)
@@ -165,25 +166,28 @@ def compare(workspace: Workspace, base: str, limit: int) -> None:
     small = pruned(base, workspace.root / "pruned", two_thirds)
     found = [measured("teacher", taught(base, tuned, TEACHER), pairs, tokenizer)]
     steps = 1
-    for stages in (("A",), ("B",), ("A", "B"), ("A", "C")):
-        settings = Training(stages=stages, epochs=2 / len(stages), on_policy=OnPolicy(steps=steps, max_tokens=TOKENS))
+    for stages in asked.stages:
+        policy = OnPolicy(steps=steps, max_tokens=TOKENS)
+        settings = Training(stages=tuple(stages), epochs=asked.epochs / len(stages), on_policy=policy)
         made = train(workspace, labelled, small, settings, teacher if "C" in stages else "")
         counts = manifest_of(made).counts
         steps = int(counts["steps"]) // 2
         found.append(measured(f"student, {', '.join(stages)}", taught(small, made, settings), pairs, tokenizer))
         print(f"{found[-1].name}: {counts['steps']:.0f} steps, {counts['seconds']:.0f} s", flush=True)
-    print(f"{len(lessons)} rows taught, {len(held_out)} held out")
+    print(f"{len(lessons)} of the teacher's {len(known)} rows taught {asked.epochs:g} times, {len(held_out)} held out")
     print(table(found, [row.exchange_id for row in held_out]))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("workspace-same-vocabulary"))
-    parser.add_argument("--rows", type=int, default=200, help="taught, at most")
+    parser.add_argument("--rows", type=int, default=TAUGHT, help="of the teacher's, taught to students")
+    parser.add_argument("--epochs", type=float, default=2.0, help="of a student, all stages together")
+    parser.add_argument("--stages", nargs="+", default=["A", "B", "AB", "AC"], help="of each student, A the first")
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     asked = parser.parse_args()
     config = load(None, asked.overrides)
-    compare(Workspace(asked.folder), resolve("starter-student", Workspace(config.workspace), "hf"), asked.rows)
+    compare(Workspace(asked.folder), resolve("starter-student", Workspace(config.workspace), "hf"), asked)
 
 
 if __name__ == "__main__":

@@ -206,6 +206,8 @@ def test_a_run_says_what_becomes_of_its_soft_labels(
     found, _ = read_lessons(corpus, str(model), SETTINGS.model_copy(update={"stages": ("A", "B")}))
     assert said in found.said
     assert found.stages == stages
+    alone, _ = read_lessons(corpus, str(model), SETTINGS.model_copy(update={"stages": Training().stages}))
+    assert alone.stages == stages[-1:]
     assert all((example.soft is not None) == ("B" in stages) for example in found.train)
 
 
