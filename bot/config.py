@@ -105,7 +105,7 @@ class OnPolicy(Section):
 
 class Training(Section):
     """Stage A learns the answers alone, B the teacher's probabilities too (A where the corpus has none that fit), C the
-    teacher's probabilities of what the student says itself, where both have one vocabulary. A before B is no better."""
+    teacher's probabilities of what the student says itself, where both have one vocabulary."""
 
     stages: tuple[Literal["A", "B", "C"], ...] = Field(("B",), min_length=1)
     on_policy: OnPolicy = OnPolicy()
