@@ -17,9 +17,11 @@ from tqdm import tqdm
 
 from bot.engine import Completion, Engine
 from bot.prompt import ChatMessage
-from data.errors import DeskmateError
+from data.errors import DeskmateError, Overloaded, Refused
 from data.records import Answer, Source
 from data.workspace import digest
+
+WAITS = (2.0, 8.0, 30.0, 60.0)  # seconds, before an engine that has too much to do is asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,15 @@ class Ask:
 
 async def answer_all(
     asks: Sequence[Ask], *, parallel: int, sink: Callable[[Answer], None], label: str,
-    done: Iterable[str] = (),
-) -> None:  # fmt: skip
+    done: Iterable[str] = (), lenient: bool = False,
+) -> list[Refused]:  # fmt: skip
     """Answer, in their order, all whose sample id is not in `done`; those of one exchange never at once, so that an
     engine reads their prompt once. `sink` gets each answer once, in the order they finish.
 
-    Raises EngineError when an engine fails; what the sink has stored by then stays.
+    Raises EngineError when an engine fails; what the sink has stored by then stays. `lenient`: a request that is
+    refused is left out and returned, unless all were. An engine that is overloaded is asked again (WAITS) in any case.
     """
+    refused: list[Refused] = []
     known = set(done)
     waiting = [ask for ask in asks if ask.sample_id not in known]
     groups = [list(asks) for _, asks in groupby(waiting, key=lambda ask: ask.job.exchange_id)]
@@ -85,7 +89,13 @@ async def answer_all(
 
         async def worker() -> None:
             for ask in (ask for group in queue for ask in group):
-                answer = await _answer(ask)
+                try:
+                    answer = await _patiently(ask)
+                except Refused as error:
+                    refused.append(error)
+                    if not lenient or len(refused) == len(waiting):
+                        raise
+                    continue
                 sink(answer)
                 told(answer)
 
@@ -95,6 +105,16 @@ async def answer_all(
                     group.create_task(worker())
         except* DeskmateError as failed:
             raise failed.exceptions[0] from None
+    return refused
+
+
+async def _patiently(ask: Ask) -> Answer:
+    for seconds in WAITS:
+        try:
+            return await _answer(ask)
+        except Overloaded:
+            await asyncio.sleep(seconds)
+    return await _answer(ask)
 
 
 @contextmanager

@@ -37,6 +37,18 @@ class Desk(Section):
     validation: int = 40
     limit_train: int = 0
 
+    def articles_beside(self, tickets: Path | None) -> Path | None:
+        """The articles to import with `tickets` (None: those of the settings): the sample shop's only with its own."""
+        wanted = self._sample(tickets) or self.articles != Desk().articles
+        return Path(self.articles) if self.articles and wanted else None
+
+    def is_named_as_the_sample(self, tickets: Path | None) -> bool:
+        """Whether these are another desk's tickets under the sample shop's name."""
+        return not self._sample(tickets) and self.name == Desk().name
+
+    def _sample(self, tickets: Path | None) -> bool:
+        return tickets is None and self.tickets == Desk().tickets
+
     @property
     def rules(self) -> Rules:
         """For redaction, at import and at serving."""

@@ -22,7 +22,7 @@ from bot.guards import linked, links_in, unrepeated
 from bot.lines import FreshLines
 from bot.prompt import NEXT_NOTE
 from bot.tokens import Finish, Token
-from data.errors import EngineError
+from data.errors import EngineError, Overloaded, Refused
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -33,6 +33,7 @@ ChatMessage = dict[str, str]
 # DRY, and a reply no more than one breaker. vLLM passes over what it does not know.
 FIRST = {"dry_multiplier": 0.0}
 CONTINUE = {"continue_final_message": True, "add_generation_prompt": False, "dry_sequence_breakers": ["\n"]}
+STATUS = {400: Refused, 413: Refused, 422: Refused, 429: Overloaded, 503: Overloaded}
 AGAINST_LOOPS = 0.4  # small models decoded greedily repeat themselves; every model here decodes alike
 
 
@@ -213,7 +214,7 @@ class Engine:
             said = f"after {count} tokens" if count else "with an empty answer"
             raise EngineError(f"{self.model} at {self.url} ended {said} and no finish reason")
         if reason not in ("stop", "length"):
-            raise EngineError(f"{self.model} at {self.url} ended with {reason} instead of an answer")
+            raise Refused(f"{self.model} at {self.url} ended with {reason} instead of an answer")
         prompt = int(getattr(usage, "prompt_tokens", 0) or 0)
         made = int(getattr(usage, "completion_tokens", 0) or count)
         return Finish("stop" if reason == "stop" else "length", prompt, made)
@@ -227,7 +228,8 @@ class Engine:
                 return EngineError(f"{where} stalled {self.between_tokens_seconds:g} s after {count} tokens")
             return EngineError(f"{where} gave no first token in {self.first_token_seconds:g} s")
         if isinstance(error, APIStatusError):
-            return EngineError(f"{where} answered HTTP {error.status_code}: {_line(error)}")
+            kind = STATUS.get(error.status_code, EngineError)
+            return kind(f"{where} answered HTTP {error.status_code}: {_line(error)}")
         if isinstance(error, APIConnectionError) and not count:
             why = _line(error.__cause__ or error)
             return EngineError(f"{where} cannot be reached ({why}); is its server running?")

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 WORDS = 4  # by which a line is known; a shorter one by all that it says, if that is more than a word
 WORD = re.compile(r"\w+")
+ITEM = re.compile(r"\s*(?:[-*•]|\d{1,2}[.)])\s")  # of a list: its items may well begin alike
 Piece = TypeVar("Piece")
 
 
@@ -46,7 +47,7 @@ class FreshLines(Generic[Piece]):
         begins = tuple(WORD.findall(self._line.lower())[:WORDS])
         if not self._counted and len(begins) > 1:
             self._counted = True
-            self.again = self.again or begins in self._begun
+            self.again = self.again or (begins in self._begun and not ITEM.match(self._line))
             self._begun.add(begins)
 
     def _taken(self) -> list[Piece]:

@@ -23,6 +23,7 @@ from data.redact import PLAIN, redact
 from data.rules import Rules
 
 LIVE = "live"
+TAKEN_BACK = "server: "  # begins who flipped where a server went back from a release that did not load
 ABANDONED = "abandoned"
 
 
@@ -206,12 +207,17 @@ def promote(connection: Connection, release: str, *, expected: int | None = None
 
 
 def previous(connection: Connection, name: str = LIVE) -> str:
-    """The release that was live before the last flip. Raises NotFound."""
-    last = select(audit.c.from_release).where(audit.c.alias == name).order_by(audit.c.id.desc()).limit(1)
-    found = connection.scalar(last)
-    if not found:
+    """The release that was live before the last flip, those that a server took back apart. Raises NotFound."""
+    before: list[str | None] = []
+    flips = select(audit.c.from_release, audit.c.who).where(audit.c.alias == name).order_by(audit.c.id)
+    for flip in connection.execute(flips):
+        if flip.who.startswith(TAKEN_BACK):
+            before = before[:-1]
+        else:
+            before.append(flip.from_release)
+    if not before or not before[-1]:
         raise NotFound("there is no earlier release to go back to")
-    return str(found)
+    return before[-1]
 
 
 def _again(connection: Connection, turn: str) -> Begun | None:

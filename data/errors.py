@@ -8,6 +8,8 @@ DeskmateError                 exit 2   HTTP 500
 ├── Busy                      exit 2   HTTP 429   a lock is held, a port is taken
 ├── Unauthorized              exit 2   HTTP 401   no key, or the wrong one
 └── EngineError               exit 2   HTTP 503   a model server that failed, stalled or never started
+    ├── Refused                                   this one request, and would be again: too long, filtered
+    └── Overloaded                                for now, by others or too many requests
 """
 
 from __future__ import annotations
@@ -45,3 +47,11 @@ class Busy(DeskmateError):
 
 class EngineError(DeskmateError):
     status = 503
+
+
+class Refused(EngineError):
+    pass
+
+
+class Overloaded(EngineError):
+    pass

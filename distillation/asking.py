@@ -31,6 +31,7 @@ TRIAL = 16
 PREAMBLE = re.compile(
     r"^(?:sure|certainly|of course|here(?:'s| is))\b[^\n]{0,80}:\s*\n+(?:-{3,}\s*\n+)?", re.IGNORECASE
 )
+QUOTED = re.compile(r'"([^"]*)"')
 Agree = Callable[[Forecast], bool]
 
 
@@ -81,9 +82,10 @@ class Session:
     async def ask(self, say: Say, exchanges: Sequence[Exchange], agree: Agree) -> None:
         trial = {exchange.id for exchange in spaced(exchanges, TRIAL)}
         await say([job for job in self.jobs.values() if job.exchange_id in trial], self._done(), self._keep)
-        if missing := [job.exchange_id for name, job in self.jobs.items() if name not in self._done()]:
+        done = self._done()
+        if missing := [job.exchange_id for name, job in self.jobs.items() if name not in done]:
             self._weigh(missing, agree)
-            await say(list(self.jobs.values()), self._done(), self._keep)
+            await say(list(self.jobs.values()), done, self._keep)
 
     def _weigh(self, missing: Sequence[str], agree: Agree) -> None:
         """Raises DeskmateError unless a long job promises something and is agreed to."""
@@ -123,7 +125,8 @@ def spaced(exchanges: Sequence[Exchange], most: int) -> list[Exchange]:
 
 def plain(answer: Answer) -> Answer:
     """The reply alone: without "Sure, here is the advice:" before it or quotation marks around it."""
-    return answer.model_copy(update={"text": PREAMBLE.sub("", answer.text).strip().strip('"')})
+    text = PREAMBLE.sub("", answer.text).strip()
+    return answer.model_copy(update={"text": quoted[1].strip() if (quoted := QUOTED.fullmatch(text)) else text})
 
 
 def jobs_for(desk: Desk, exchange: Exchange, teaching: Teaching) -> list[Job]:

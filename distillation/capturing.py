@@ -24,6 +24,7 @@ from data.errors import DeskmateError
 from data.records import Answer
 from data.workspace import Workspace, digest
 from distillation.label_journal import LabelJournal
+from distillation.rows import end_token
 from distillation.softlabels import SoftLabels, fit, origin_of, store
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def captured(
     for start in range(0, len(missing), SCORED):
         some, teacher = missing[start : start + SCORED], load()
         labels.begin(teacher.origin)
+        some = [answer for answer in some if teacher.scorable(prompts[answer.sample_id], answer.text)]
         found = teacher.score([prompts[answer.sample_id] for answer in some], [answer.text for answer in some])
         for answer, each in zip(some, found, strict=True):
             labels.add(key(answer), each)
@@ -144,9 +146,9 @@ def chosen(labels: LabelJournal, kept: Sequence[Answer], tokenizer: Any) -> dict
 
 
 def spoken(labels: SoftLabels, text: str, tokenizer: Any) -> bool:
-    """Whether these soft labels are of these words."""
-    said = [int(token) for token in labels.tokens_T[:-1]]
-    return str(tokenizer.decode(said)).strip() == clean(text)
+    """Whether these soft labels are of these words and of the end that is taught."""
+    *said, end = (int(token) for token in labels.tokens_T)
+    return end == end_token(tokenizer) and str(tokenizer.decode(said)).strip() == clean(text)
 
 
 def put(folder: Path, labels: LabelJournal, taken: Mapping[str, SoftLabels]) -> dict[str, float]:

@@ -10,6 +10,7 @@ come from either. Answers that somebody else gave are scored in one pass over pr
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 import time
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from vllm import RequestOutput, SamplingParams
     from vllm.logprobs import FlatLogprobs
 
+log = logging.getLogger("deskmate.teacher")
 K = TypeVar("K")
 Asked = tuple[K, list[int], "SamplingParams"]
 COLUMNS = 1 + CAP  # the token that was said, then the likeliest
@@ -80,12 +82,23 @@ class Teacher:
         """Each job's answer once, in the order they finish; jobs are taken as there is room for them.
 
         Jobs that share a prompt (several seeds) should follow each other: it is then read once. Leaving the loop ends
-        what is in flight. Raises EngineError for a prompt that does not fit the teacher's context.
+        what is in flight. A prompt that does not fit the teacher's context is left out, which is logged.
         """
-        asked = ((job, render(self.tokenizer, job.messages), self.sampling(job, soft)) for job in jobs)
+        read = ((job, render(self.tokenizer, job.messages)) for job in jobs)
+        asked = ((job, ids, self.sampling(job, soft)) for job, ids in read if self._fits(ids))
         for job, output, seconds in self._finished(asked):
             answer, labels = self._taught(job, output, seconds)
             yield job, answer, labels
+
+    def _fits(self, ids: Sequence[int]) -> bool:
+        if len(ids) < self._context:
+            return True
+        log.warning("%s has no room for %d tokens: left out; raise teacher.context", self.name, len(ids))
+        return False
+
+    def scorable(self, prompt: list[ChatMessage], answer: str) -> bool:
+        """Whether prompt and answer fit the teacher's context."""
+        return self._fits([*render(self.tokenizer, prompt), *self.spelled(answer)])
 
     def score(self, prompts: Sequence[list[ChatMessage]], answers: Sequence[str]) -> list[SoftLabels]:
         """The teacher's distribution at every place of answers it did not write, end token included."""
@@ -160,7 +173,7 @@ class Teacher:
                 engine.abort_request(list(flying))
 
     def _add(self, ids: list[int], params: SamplingParams) -> str:
-        if len(ids) >= self._context:
+        if not self._fits(ids):
             raise EngineError(f"{self.name} has no room for a prompt of {len(ids)} tokens; raise teacher.context")
         name = str(next(self._numbers))
         self.llm.llm_engine.add_request(name, {"prompt_token_ids": ids}, params)

@@ -50,7 +50,8 @@ async def teach(workspace: Workspace, config: Config, agree: Agree = lambda _: T
     inputs = {"tickets": manifest_of(tickets).id, "teacher": identity(config.teacher)}
     settings: dict[str, object] = {
         "teaching": config.teaching.model_dump(), "retrieval": config.retrieval.model_dump(),
-        "prompt": prompt.VERSION, "search": SEARCH, "selection": SELECTION, "soft_labels": source.how,
+        "prompt": prompt.VERSION, "desk": [config.desk.name, config.desk.about], "search": SEARCH,
+        "selection": SELECTION, "soft_labels": source.how,
     }  # fmt: skip
     draft = workspace.draft("corpus", inputs, settings)
     if draft.done:

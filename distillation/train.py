@@ -24,7 +24,7 @@ from bot.releases import TAUGHT_TEMPLATE
 from bot.weights import revision
 from data.errors import BadInput, NotFound
 from data.parquet import read_rows
-from data.workspace import Workspace, digest, manifest_of, write_bytes, write_json
+from data.workspace import Workspace, manifest_of, write_bytes, write_json
 from distillation import guards, onpolicy, softlabels
 from distillation.batches import Batches
 from distillation.memory import keep_freed
@@ -183,9 +183,11 @@ def base_name(student: str) -> str:
     """The base model's folder name and a fingerprint: other weights in that folder are another base."""
     folder = Path(student)
     if not (folder / "config.json").is_file():
-        raise NotFound(f"{student} holds no Hugging Face model (config.json is missing); run `deskmate setup` first")
-    sizes = {path.name: path.stat().st_size for path in sorted(folder.glob("*.safetensors"))}
-    return f"{folder.resolve().name}@{digest([(folder / 'config.json').read_text(), sizes])}"
+        raise NotFound(
+            f"{student} is no folder with a Hugging Face model (config.json): fetch one (`hf download ID --local-dir "
+            "FOLDER`) and give its folder as student.name, or run `deskmate models pull starter`"
+        )
+    return f"{folder.resolve().name}@{revision(student)}"
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -48,7 +48,10 @@ async def served(
 
         async def say(jobs: Sequence[Job], done: set[str], keep: Keep) -> None:
             asks = [Ask(engine, identity(config.teacher), job, capture) for job in jobs]
-            await answer_all(asks, parallel=config.teacher.parallel, sink=keep, label="teaching", done=done)
+            parallel = config.teacher.parallel
+            refused = await answer_all(asks, parallel=parallel, sink=keep, label="teaching", done=done, lenient=True)
+            if refused:
+                tell(f"{len(refused)} questions were refused and left out, the first: {refused[0]}")
 
         yield say
 
@@ -82,6 +85,7 @@ def here(load: Load, labels: LabelJournal) -> Say:
                     labels.add(answer.sample_id, found)
                 keep(answer)
                 told(answer)
+                await asyncio.sleep(0)  # where Ctrl-C takes hold
 
     return say
 

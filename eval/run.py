@@ -52,7 +52,8 @@ async def evaluate(workspace: Workspace, config: Config) -> Path:
     inputs = {"tickets": tickets.name, "model": model.name, "teacher": config.teacher.name}
     settings: dict[str, object] = {
         "code": CODE, "evaluation": config.evaluation.model_dump(), "retrieval": config.retrieval.model_dump(),
-        "prompt": prompt.VERSION, "search": SEARCH, "base": config.student.name, "unsure": UNSURE,
+        "prompt": prompt.VERSION, "desk": [config.desk.name, config.desk.about], "search": SEARCH,
+        "base": config.student.name, "unsure": UNSURE,
         "hold_tokens": config.serving.hold_tokens, "good": [LEAST_SUPPORT, LEAST_OVERLAP],
     }  # fmt: skip
     draft = workspace.draft("report", inputs, settings)

@@ -49,7 +49,8 @@ def open_keys(path: Path, *, chat_needed: bool) -> tuple[Keys, dict[str, str]]:
             hashes = {str(scope): [str(key) for key in keys] for scope, keys in json.loads(path.read_text()).items()}
         except (OSError, ValueError, AttributeError, TypeError) as error:
             raise BadInput(f"{path} is damaged; delete it and new keys are made at the next start") from error
-    made = {scope: secrets.token_urlsafe(32) for scope in ("ops", "chat") if not hashes.get(scope)}
+    scopes = ("ops", "chat") if chat_needed else ("ops",)  # a key that nobody was shown would be of no use later
+    made = {scope: secrets.token_urlsafe(32) for scope in scopes if not hashes.get(scope)}
     if made:
         hashes |= {scope: [_hash(key)] for scope, key in made.items()}
         write_bytes(path, json.dumps(hashes, indent=2).encode())

@@ -164,8 +164,7 @@ def _keys(workspace: Workspace, config: Config) -> Keys:
     chat_needed = config.serving.require_key or not is_loopback(config.serving.host)
     keys, made = open_keys(workspace.root / "keys.json", chat_needed=chat_needed)
     for scope, key in made.items():
-        if scope == "ops" or chat_needed:
-            print(f"{scope} key (shown only this once): {key}", flush=True)
+        print(f"{scope} key (shown only this once): {key}", flush=True)
     return keys
 
 

@@ -172,7 +172,7 @@ class Swap:
             try:
                 await self._swap(alias.release, seen)
             except DeskmateError:
-                await self._flip(old, alias.generation, f"server: {alias.release} did not load")
+                await self._flip(old, alias.generation, f"{store.TAKEN_BACK}{alias.release} did not load")
                 raise
 
     def _alone(self) -> asyncio.Lock:

@@ -74,7 +74,7 @@ def run_import(workspace: Workspace, values: Config, path: Path | None = None, a
 
     desk = values.desk
     tickets = local(path or Path(desk.tickets), workspace.root)
-    folder = articles or (Path(desk.articles) if desk.articles else None)
+    folder = articles or desk.articles_beside(path)
     source = find(tickets, desk.columns)
     typer.echo(f"{tickets}: {source.why}")
     made = import_desk(
@@ -83,6 +83,8 @@ def run_import(workspace: Workspace, values: Config, path: Path | None = None, a
     )  # fmt: skip
     for line in (*summary(made), *changes(review(workspace, made))):
         typer.echo(line)
+    if desk.is_named_as_the_sample(path):
+        typer.echo(f"the bot still speaks for {desk.name}, {desk.about}: set desk.name and desk.about in deskmate.toml")
     return made
 
 

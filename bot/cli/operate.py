@@ -62,6 +62,7 @@ def serve(config: ConfigFile = None, settings: Settings = None) -> None:
 
 def chat(
     url: str = typer.Option("", help="A running Deskmate; without it the configured host and port."),
+    key: str = typer.Option("", envvar="DESKMATE_KEY", help="The chat key, where the server asks for one."),
     config: ConfigFile = None,
     settings: Settings = None,
 ) -> None:
@@ -69,7 +70,7 @@ def chat(
     from bot.cli.chat import talk
 
     values, _ = opened(config, settings)
-    talk(url or f"http://{values.serving.host}:{values.serving.port}")
+    talk(url or f"http://{values.serving.host}:{values.serving.port}", key)
 
 
 def demo(config: ConfigFile = None, settings: Settings = None) -> None:

@@ -48,3 +48,21 @@ def test_one_key_of_a_section_leaves_the_others(tmp_path: Path) -> None:
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml"):
         load(tmp_path / "none.toml")
+
+
+def test_the_sample_shops_articles_and_name_go_with_its_own_tickets_only() -> None:
+    sample, other, named = (
+        load(None, settings).desk
+        for settings in (
+            [],
+            ["desk.tickets=mine.csv"],
+            ["desk.tickets=mine.csv", "desk.articles=help", "desk.name=Acme"],
+        )
+    )
+    assert sample.articles_beside(None) == Path(sample.articles)
+    assert not sample.is_named_as_the_sample(None)
+    assert sample.articles_beside(Path("mine.csv")) is None
+    assert other.articles_beside(None) is None
+    assert other.is_named_as_the_sample(None)
+    assert named.articles_beside(None) == Path("help")
+    assert not named.is_named_as_the_sample(None)

@@ -24,6 +24,7 @@ def shown(text: str, size: int) -> str:
         "One line only, and nothing but it, nothing but it.",
         "1. Open the menu\n2. Open the door\n3. Open it\n",
         "Yes\nYes\nYes",
+        "- If you are on Windows, open Settings.\n- If you are on a Mac, open Preferences.\nThen restart.",
         "Hello\n\nHello again, you there\n\n\nbye",
         "",
     ],

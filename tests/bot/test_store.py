@@ -32,6 +32,15 @@ def test_promote_is_compare_and_swap(desk: Store) -> None:
         assert connection.scalar(text("select count(*) from audit")) == 2
 
 
+def test_what_a_server_took_back_is_not_gone_back_to(desk: Store) -> None:
+    with desk.begin() as connection:
+        for release, who in (("a", "x"), ("b", "x"), ("broken", "x"), ("b", f"{store.TAKEN_BACK}it did not load")):
+            store.promote(connection, release, who=who)
+        assert store.previous(connection) == "a"
+        store.promote(connection, "a", who="x")
+        assert store.previous(connection) == "b"
+
+
 def test_of_many_that_saw_the_same_generation_one_wins(desk: Store) -> None:
     def attempt(number: int) -> bool:
         try:

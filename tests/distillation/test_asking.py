@@ -18,7 +18,7 @@ from data.errors import BadInput, Busy, DeskmateError
 from data.parquet import read_rows
 from data.records import Answer
 from data.workspace import Workspace, manifest_of
-from distillation.asking import spaced
+from distillation.asking import plain, spaced
 from distillation.forecast import Forecast, duration, rounded
 from tests.distillation import desk
 from tests.engine_server import EngineServer, Script
@@ -213,3 +213,15 @@ def test_the_trial_is_spread_over_all(count: int) -> None:
     assert len(found) == len({row.id for row in found}) == min(count, 16)
     assert found[0] == rows[0]
     assert rows.index(found[-1]) >= count - count // 16 - 1
+
+
+@pytest.mark.parametrize(
+    ("said", "taught"),
+    [
+        ('Sure, here is a reply:\n\n"Click Save."', "Click Save."),
+        ('Then click "Save changes."', 'Then click "Save changes."'),
+        ('"Sync" must be on, and so must "Mail"', '"Sync" must be on, and so must "Mail"'),
+    ],
+)
+def test_the_reply_alone_is_taught_with_its_own_quotation_marks(said: str, taught: str) -> None:
+    assert plain(Answer(sample_id="s", exchange_id="e", source="teacher", text=said)).text == taught
