@@ -164,5 +164,5 @@ def test_loop_that_is_left_leaves_nothing_behind(teacher: ProcessPoolExecutor) -
 
 def test_prompt_that_does_not_fit_is_left_out(teacher: ProcessPoolExecutor) -> None:
     long = Job("e", "teacher", [{"role": "user", "content": "kettle " * CONTEXT}], (), 4)
-    given = teacher.submit(answer, [long, job(3, tokens=4)]).result()
-    assert [each.exchange_id for _, each, _ in given] == ["e3"]
+    given = teacher.submit(answer, [long, job(2, tokens=4)]).result()
+    assert [each.exchange_id for _, each, _ in given] == ["e2"]
