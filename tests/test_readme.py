@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PICTURES = sorted(set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)))
 DESKMATE = str(Path(sys.executable).with_name("deskmate"))
 COMMANDS = sorted(set(re.findall(r"^ +deskmate ((?:models |release )?[a-z]+)", README, re.MULTILINE)))
 TARGETS = sorted(set(re.findall(r"\bmake ([a-z-]+)", README)))
@@ -36,3 +38,10 @@ def test_folders_exist() -> None:
     named = re.findall(r"^    ([a-z]+)/ ", README, re.MULTILINE)
     assert named == ["data", "bot", "distillation", "eval", "serving", "tests"]
     assert all((ROOT / name).is_dir() for name in named)
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_picture_can_be_shown(picture: str) -> None:
+    drawn = ElementTree.parse(ROOT / picture).getroot()
+    assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
+    assert drawn.get("viewBox")

@@ -179,7 +179,7 @@ def drawn(sizes: Sequence[tuple[int, float]]) -> str:
     marks = [(along, str(size)) for (along, _), (size, _) in zip(places, sizes, strict=True)]
     spoken = "Quality by answers taught: " + "; ".join(f"{size}: {value:.2f}" for size, value in sizes)
     made = curve(places, "answers taught", spoken, COLOURS["student"], marks)
-    return made.replace(
+    return str(made).replace(  # Markup's own would escape what is put in
         "<svg ", '<svg xmlns="http://www.w3.org/2000/svg" font-family="Helvetica, Arial, sans-serif" ', 1
     )
 
