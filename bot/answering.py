@@ -78,7 +78,7 @@ async def answer_all(
     engine reads their prompt once. `sink` gets each answer once, in the order they finish.
 
     Raises EngineError when an engine fails; what the sink has stored by then stays. `lenient`: a request that is
-    refused is left out and returned, unless all were. An engine that is overloaded is asked again (WAITS) in any case.
+    refused is left out and returned, unless all of `asks` were. An overloaded engine is asked again (WAITS) in any case.
     """
     refused: list[Refused] = []
     known = set(done)
@@ -93,7 +93,7 @@ async def answer_all(
                     answer = await _patiently(ask)
                 except Refused as error:
                     refused.append(error)
-                    if not lenient or len(refused) == len(waiting):
+                    if not lenient or len(refused) == len(asks):
                         raise
                     continue
                 sink(answer)

@@ -8,8 +8,8 @@ DeskmateError                 exit 2   HTTP 500
 ├── Busy                      exit 2   HTTP 429   a lock is held, a port is taken
 ├── Unauthorized              exit 2   HTTP 401   no key, or the wrong one
 └── EngineError               exit 2   HTTP 503   a model server that failed, stalled or never started
-    ├── Refused                                   this one request, and would be again: too long, filtered
-    └── Overloaded                                for now, by others or too many requests
+    ├── Refused               exit 2   HTTP 503   this request alone, and it would be again: too long, filtered
+    └── Overloaded            exit 2   HTTP 503   too much to do just now: the same request may work later
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class EngineError(DeskmateError):
 
 
 class Refused(EngineError):
-    pass
+    """Raised by bot.engine; teaching goes on without that question."""
 
 
 class Overloaded(EngineError):
-    pass
+    """Raised by bot.engine; bot.answering waits and asks again."""

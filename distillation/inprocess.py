@@ -84,17 +84,22 @@ class Teacher:
         Jobs that share a prompt (several seeds) should follow each other: it is then read once. Leaving the loop ends
         what is in flight. A prompt that does not fit the teacher's context is left out, which is logged.
         """
-        read = ((job, render(self.tokenizer, job.messages)) for job in jobs)
-        asked = ((job, ids, self.sampling(job, soft)) for job, ids in read if self._fits(ids))
+        asked = ((job, ids, self.sampling(job, soft)) for job, ids in self._read(jobs))
         for job, output, seconds in self._finished(asked):
             answer, labels = self._taught(job, output, seconds)
             yield job, answer, labels
 
+    def _read(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, list[int]]]:
+        """Those that there is room for, and their prompts' tokens."""
+        for job in jobs:
+            ids = render(self.tokenizer, job.messages)
+            if self._fits(ids):
+                yield job, ids
+            else:
+                log.warning("%s has no room for %d tokens: left out; raise teacher.context", self.name, len(ids))
+
     def _fits(self, ids: Sequence[int]) -> bool:
-        if len(ids) < self._context:
-            return True
-        log.warning("%s has no room for %d tokens: left out; raise teacher.context", self.name, len(ids))
-        return False
+        return len(ids) < self._context
 
     def scorable(self, prompt: list[ChatMessage], answer: str) -> bool:
         """Whether prompt and answer fit the teacher's context."""

@@ -99,9 +99,9 @@ def read_lessons(corpus: Path, student: str, settings: Training, teacher: str = 
         largest = max(max(example.ids) for example in (*examples, *held_out))
         shared, told = onpolicy.fitting(teacher, tokenizer, vocabulary, largest)
         said = f"{said}; {told}"
-    possible = {"A": True, "B": any(example.soft is not None for example in examples), "C": shared > 0}
-    wanted = (name if possible[name] else {"B": "A"}.get(name, "") for name in settings.stages)
-    stages = tuple(filter(None, dict.fromkeys(wanted))) or ("A",)
+    soft_rows = any(example.soft is not None for example in examples)
+    possible = {"A": "A", "B": "B" if soft_rows else "A", "C": "C" if shared > 0 else ""}
+    stages = tuple(filter(None, dict.fromkeys(possible[name] for name in settings.stages))) or ("A",)
     return Lessons(examples, held_out, dropped, stages, f"{said}; stages {', '.join(stages)}", shared), tokenizer
 
 

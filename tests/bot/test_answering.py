@@ -21,11 +21,14 @@ async def engine(engine_server: EngineServer) -> AsyncIterator[Engine]:
     await client.close()
 
 
-async def ask(engine: Engine, count: int, *, lenient: bool = True) -> tuple[list[str], list[Refused]]:
+async def ask(
+    engine: Engine, count: int, *, lenient: bool = True, answered: int = 0
+) -> tuple[list[str], list[Refused]]:
     asked = [Job(f"e{n}", "teacher", [{"role": "user", "content": f"Question {n}"}], (), 20) for n in range(count)]
     made: list[Answer] = []
     asks = [Ask(engine, "fake", job) for job in asked]
-    refused = await answer_all(asks, parallel=1, sink=made.append, label="x", lenient=lenient)
+    done = [each.sample_id for each in asks[:answered]]
+    refused = await answer_all(asks, parallel=1, sink=made.append, label="x", lenient=lenient, done=done)
     return [answer.exchange_id for answer in made], refused
 
 
@@ -41,6 +44,12 @@ async def test_where_all_are_refused_it_is_an_error(engine: Engine, engine_serve
     engine_server.reply = lambda _: Script(status=400)
     with pytest.raises(Refused, match="HTTP 400"):
         await ask(engine, 2)
+
+
+async def test_asked_again_it_is_left_out_again(engine: Engine, engine_server: EngineServer) -> None:
+    engine_server.reply = lambda _: Script(status=400)
+    made, refused = await ask(engine, 3, answered=2)
+    assert (made, len(refused)) == ([], 1)
 
 
 async def test_an_evaluation_leaves_nothing_out(engine: Engine, engine_server: EngineServer) -> None:
