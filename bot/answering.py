@@ -78,7 +78,7 @@ async def answer_all(
     engine reads their prompt once. `sink` gets each answer once, in the order they finish.
 
     Raises EngineError when an engine fails; what the sink has stored by then stays. `lenient`: a request that is
-    refused is left out and returned, unless all of `asks` were. An overloaded engine is asked again (WAITS) in any case.
+    refused is left out and returned, unless all of `asks` were. An overloaded engine is asked again (WAITS) anyway.
     """
     refused: list[Refused] = []
     known = set(done)
