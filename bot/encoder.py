@@ -53,7 +53,9 @@ class Encoder:
         found = np.zeros((len(texts), self.session.get_outputs()[0].shape[1]), np.float32)
         with ThreadPoolExecutor(min(len(texts), os.cpu_count() or 1) or 1) as threads:
             vectors = threads.map(self._vector, texts)
-            for place, vector in enumerate(tqdm(vectors, "embedding", len(texts), unit=" texts", disable=not progress)):
+            for place, vector in enumerate(
+                tqdm(vectors, "embedding", len(texts), unit=" texts", disable=None if progress else True)
+            ):
                 found[place] = vector
         return found
 

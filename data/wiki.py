@@ -59,7 +59,9 @@ def _switch(match: re.Match[str]) -> str:
         return ""
     whom = _whom(match[1])
     if "\n" not in body and not re.match(r"[#*=;|]", body):
-        return f"({whom}: {body})" if _is_amid(match) else f"{whom[0].upper()}{whom[1:]}: {body}"
+        gap = " " if match.string.startswith("{for ", match.end()) else ""  # another system's text goes on from here
+        lead = "" if match.string[: match.start()].endswith((" ", "(", "/", "\n")) else " "
+        return f"{lead}({whom}: {body})" if _is_amid(match) else f"{whom[0].upper()}{whom[1:]}: {body}{gap}"
     label = f"{whom[0].upper()}{whom[1:]}:"
     body = re.sub(r"^(=+[^=\n]+=+)[ \t]*$", rf"\1\n{label}", body, flags=re.MULTILINE)  # a passage has one heading
     return f"\n{body}\n" if body.startswith("=") else f"\n{label}\n{body}\n"

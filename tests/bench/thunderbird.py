@@ -50,17 +50,21 @@ def configuration(corpus: Path, overrides: list[str]) -> Config:
     return load(None, [*fixed, *overrides])
 
 
-def prepared(what: str | None) -> tuple[Workspace, Config]:
-    """The desk that the command line asks for, imported, with the starter weights; and its configuration."""
-    parser = argparse.ArgumentParser(description=what)
+def parsed(parser: argparse.ArgumentParser) -> tuple[Workspace, Config, argparse.Namespace]:
+    """The desk that the command line asks for, imported, with the starter weights; its configuration; what else was
+    asked."""
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--set", action="append", default=[], dest="overrides")
-    options = parser.parse_args()
-    config = configuration(options.corpus, options.overrides)
+    asked = parser.parse_args()
+    config = configuration(asked.corpus, asked.overrides)
     workspace = Workspace(config.workspace)
     pull(workspace, STARTER)
     loop.run_import(workspace, config)
-    return workspace, config
+    return workspace, config, asked
+
+
+def prepared(what: str | None) -> tuple[Workspace, Config]:
+    return parsed(argparse.ArgumentParser(description=what))[:2]
 
 
 def main() -> None:

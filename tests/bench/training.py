@@ -36,14 +36,15 @@ def ours(base: str, examples: list[Example], steps: int, folder: Path, alpha: fl
     """A trainer of ours whose steps hold ROWS prompts each."""
     from distillation.batches import Batches
     from distillation.student import load_student
-    from distillation.trainer import Stage, Trainer
+    from distillation.trainer import Stage, Trainer, processes
 
     batches = Batches(examples, SETTINGS.batch_tokens, SETTINGS.seed)
     count = len(batches.rows)
     batches.groups = [list(range(at, min(at + ROWS, count))) for at in range(0, count, ROWS)]
     settings = SETTINGS.model_copy(update={"epochs": steps / len(batches.groups)})
     judged = Batches(examples[:JUDGED], 4000, SETTINGS.seed)
-    return Trainer(load_student(base, settings), batches, judged, settings, Stage("A", alpha), folder)
+    student = load_student(base, settings, processes().device)
+    return Trainer(student, batches, judged, settings, Stage("A", alpha), folder)
 
 
 class Pace:

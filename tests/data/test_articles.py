@@ -67,6 +67,8 @@ def test_nothing_to_read(tmp_path: Path) -> None:
         ),
         ("Click {menu {for win}Tools{/for}}.", "Click (on Windows: Tools)."),
         ("{for mac}\n#One\n#Two\n{/for}", "On macOS:\n1. One\n2. Two"),
+        ("{for win}Click A.{/for}{for mac}Click B.{/for}", "On Windows: Click A. On macOS: Click B."),
+        ("Click Help.{for win}Then Exit.{/for}", "Click Help. (on Windows: Then Exit.)"),
         ("{for win}{for tb115}New{/for}{/for}", "On Windows: From version 115: New"),
         ("{for mac}\n=On a Mac=\nDo it.\n{/for}", "# On a Mac\n\nOn macOS:\nDo it."),
         ("#One\n#*sub\n#;[[Image:x]]\n#Two", "1. One\n  - sub\n2. Two"),

@@ -15,7 +15,7 @@ from bot.config import OnPolicy, Training
 from data.workspace import Workspace
 from distillation.softlabels import SoftLabels
 from tests.distillation.test_train import KILLED, examples, history
-from tests.distillation.tiny import TEMPLATE, rows, save_corpus, save_model
+from tests.distillation.tiny import TEMPLATE, rows, save_corpus, save_model, save_shaken
 
 POLICY = OnPolicy(steps=24, rows=6, given=0.0, max_tokens=12, learning_rate=1e-2)
 SETTINGS = Training(
@@ -30,19 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def teacher(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The student with somewhat other weights."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    folder = tmp_path_factory.mktemp("teacher")
-    made = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for name, weight in made.named_parameters():
-            weight += 0.05 * torch.randn_like(weight) if "proj" in name else 0
-    made.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(model).save_pretrained(folder)
-    return folder
+    return save_shaken(model, tmp_path_factory.mktemp("teacher"))
 
 
 def trainer(student: Path, teacher: Path, folder: Path, **policy: Any) -> Any:

@@ -63,6 +63,21 @@ def save_model(folder: Path, spread: float = 0.3, template: str = TEMPLATE, word
     return folder
 
 
+def save_shaken(model: Path, folder: Path) -> Path:
+    """The model with somewhat other weights."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    made = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for name, weight in made.named_parameters():
+            weight += 0.05 * torch.randn_like(weight) if "proj" in name else 0
+    made.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(model).save_pretrained(folder)
+    return folder
+
+
 def rows(count: int, first: int = 0) -> list[TrainingRow]:
     """Invented rows of unequal lengths."""
     made = []
