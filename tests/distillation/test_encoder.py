@@ -26,7 +26,8 @@ def model(starter_workspace: Workspace) -> str:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder, "LEAST", 20)
-    monkeypatch.setattr(encoder, "EVERY", 2)
+    for name, value in {"EVERY": 2, "BATCH": 8, "WARM": 2}.items():
+        monkeypatch.setattr(encoder, name, value)
 
 
 @pytest.mark.slow
