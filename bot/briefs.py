@@ -11,9 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bot.ranking import Floats, Ranking, Vectors, best, nearness
+from bot.cosines import Floats
+from bot.encoder import Vectors
+from bot.ranking import Ranking, best, nearness
 
-Places = npt.NDArray[np.int32]
+Places = npt.NDArray[np.intp]
 ROWS = 1024
 COMPANIONS = 0.6  # what a brief's other passages count for, beside its anchor, when a question is matched
 
@@ -27,7 +29,7 @@ def gather_briefs(
     `texts` are what passages are searched by, [P].
     """
     vectors_PD, ticket_T = ranking.vectors_PD, np.flatnonzero(opened_P)
-    briefs_BN = np.full((len(ticket_T) if tickets else 0, max(tickets + articles, 1)), -1, np.int32)
+    briefs_BN = np.full((len(ticket_T) if tickets else 0, max(tickets + articles, 1)), -1, np.intp)
     for start in range(0, len(briefs_BN), ROWS):
         rows_R = ticket_T[start : start + ROWS]
         cosines_RP = vectors_PD[rows_R] @ vectors_PD.T
@@ -49,7 +51,7 @@ def _of_articles(ranking: Ranking, tickets: int, articles: int) -> Places:
     width, piece_C = max(tickets + articles, 1), ranking.piece_C
     near_CC = ranking.vectors_PD[piece_C] @ ranking.vectors_PD[piece_C].T
     np.fill_diagonal(near_CC, 3.0)
-    briefs_BN = np.full((len(piece_C) if articles else 0, width), -1, np.int32)
+    briefs_BN = np.full((len(piece_C) if articles else 0, width), -1, np.intp)
     for brief_N, near_C in zip(briefs_BN, near_CC, strict=False):
         found = piece_C[best(near_C, min(width, articles + 1))]
         brief_N[: len(found)] = found
@@ -67,7 +69,7 @@ def shares_of(briefs_BN: Places) -> Floats:
 
 def matched(cosines_P: Floats, briefs_BN: Places, shares_BN: Floats) -> Floats:
     """How near a question is to each brief as a whole: [B]."""
-    made: Floats = np.einsum("bn,bn->b", cosines_P[briefs_BN], shares_BN)
+    made: Floats = np.einsum("bn,bn->b", cosines_P.take(briefs_BN), shares_BN)
     return made
 
 
@@ -88,4 +90,4 @@ def nearest_past(
 def most_asked(answered_R: Places, briefs: int) -> Places:
     """The numbers of all briefs, those first that most questions are answered from; -1 is a question without."""
     wanted_B = np.bincount(answered_R[answered_R >= 0], minlength=briefs)
-    return np.argsort(-wanted_B, kind="stable").astype(np.int32)
+    return np.argsort(-wanted_B, kind="stable").astype(np.intp)

@@ -21,10 +21,11 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from bot.briefs import ROWS, Places, gather_briefs, matched, most_asked, nearest_past, shares_of
-from bot.encoder import Encode, age, load_encoder
-from bot.passages import article_of, searchable, shorten, ticket_of
+from bot.cosines import Floats
+from bot.encoder import Vectors, age, load_encoder
+from bot.passages import article_of, compared, searchable, shorten, ticket_of
 from bot.quote import Quotes, quotable
-from bot.ranking import Floats, Links, Ranking, Vectors, best, load_words, nearness, scaled
+from bot.ranking import Links, Ranking, best, load_words, nearness, scaled
 from bot.reranking import Choose, load_reranker, nearest
 from bot.vectors import Store, once
 from bot.weights import resolve
@@ -36,8 +37,8 @@ from data.workspace import Workspace, digest, file_sha256
 if TYPE_CHECKING:
     from bot.config import Retrieval
 
-CODE = "knowledge-3"
-SEARCH = "search-3"  # raised when the same knowledge would answer a question with another brief
+CODE = "knowledge-4"
+SEARCH = "search-4"  # raised when the same knowledge would answer a question with another brief
 BLAS = ThreadpoolController()  # beside a busy engine two threads of BLAS wait for each other longer than one reads
 NEAR = 8  # briefs looked at that are near as a whole, and as many whose anchor, ticket or article, is
 SMALL_TALK = (
@@ -103,15 +104,15 @@ class Knowledge:
         `before` admits only briefs of tickets opened earlier; `ticket` is the id of the one at hand, never its own
         evidence.
         """
-        return self._found(question, self.encoder([question])[0], before, ticket)
+        return self._found(question, self.vectors([question])[0], before, ticket)
 
-    @property
-    def encoder(self) -> Encode:
-        return self.store.encode
+    def vectors(self, questions: Sequence[str]) -> Vectors:
+        """What questions are searched by: [len(questions), D]."""
+        return self.store.encode([compared(question) for question in questions])
 
     def embed(self, exchanges: Sequence[Exchange]) -> Vectors:
-        """What their questions are searched by, kept for the next time: [len(exchanges), D]."""
-        return self.store.vectors("questions", [exchange.question for exchange in exchanges])
+        """The same of exchanges, kept for the next time: [len(exchanges), D]."""
+        return self.store.vectors("questions", [compared(exchange.question) for exchange in exchanges])
 
     def evidence(self, exchanges: Sequence[Exchange], vectors_ED: Vectors, *, quotes: bool = False) -> dict[str, Found]:
         """By exchange id, what each is answered from, as it was known when its ticket was opened."""
@@ -150,7 +151,7 @@ class Knowledge:
             asked = self._asked(searchable(passage), self.vectors_PD[place], passage.created)
             near = self._near(asked, ticket_of(passage))
             found.append(self._choice(asked, near, ticket_of(passage))[0] if near else -1)
-        return np.array(found, np.int32)
+        return np.array(found, np.intp)
 
     def _owner(self, number: int) -> str:
         return ticket_of(self.passages[int(self.briefs_BN[number, 0])])
@@ -172,11 +173,11 @@ class Knowledge:
         articles_P = self._of_pieces(
             self.ranking.pieces(asked.cosines_P, asked.counts_P, asked.shares_A, asked.until), -np.inf
         )
-        ways = (whole_B, tickets_P[anchors_B], articles_P[anchors_B])
-        known_B = self.opened_P[anchors_B] < asked.until
+        ways: tuple[Floats, ...] = (whole_B, tickets_P.take(anchors_B), articles_P.take(anchors_B))
+        if asked.until < np.inf:
+            ways = tuple(np.where(self.opened_P[anchors_B] < asked.until, scores_B, -np.inf) for scores_B in ways)
         found: dict[int, None] = {}
-        for scores_B in ways:
-            open_B = np.where(known_B, scores_B, -np.inf)
+        for open_B in ways:
             found |= dict.fromkeys(int(number) for number in best(open_B, NEAR) if np.isfinite(open_B[number]))
         return [number for number in found if not ticket or self._owner(number) != ticket]
 
@@ -188,7 +189,7 @@ class Knowledge:
     def _asked(self, question: str, vector: Vectors, before: datetime | None) -> Asked:
         until = np.inf if before is None else before.timestamp()
         shares_A = self.ranking.shares(vector, until)
-        return Asked(question, vector, self.ranking.counts(question), self.vectors_PD @ vector, shares_A, until)
+        return Asked(question, vector, self.ranking.counts(question), self.ranking.cosines(vector), shares_A, until)
 
     def _features(self, asked: Asked, anchor_K: Places, ticket: str) -> Floats:
         past_T = np.flatnonzero((self.opened_P > 0) & (self.opened_P < asked.until))
@@ -252,14 +253,14 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     )
     known = Knowledge(
         f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, shares_of(briefs_BN),
-        np.zeros(0, np.int32), settings.prefer, settings.margin, settings.words, Quotes(encoder), ranking,
+        np.zeros(0, np.intp), settings.prefer, settings.margin, settings.words, Quotes(encoder), ranking,
         all_said(store, name, passages), store,
         far=float(np.quantile(nearest_R, settings.far)) if len(nearest_R) else -1.0,
         talk_SD=encoder(list(SMALL_TALK)), choose=choose,
     )  # fmt: skip
     answered_R = once(
         folder / f"{kept}{mark}-{digest([SEARCH, settings.margin])}-answered.npy",
-        lambda: known.answered(np.flatnonzero(opened_P)[-ROWS:].astype(np.int32)),
+        lambda: known.answered(np.flatnonzero(opened_P)[-ROWS:].astype(np.intp)),
     )
     known = replace(known, ready_R=most_asked(answered_R, len(briefs_BN))[: settings.ready])
     lines = sorted({line for brief in known.ready() for passage in brief for line in quotable(passage)})

@@ -7,6 +7,7 @@ import re
 from data.records import ANSWER, Passage
 
 ASKED_WORDS = 16
+FIRST_WORDS, LAST_WORDS = 25, 20
 END = re.compile(r"(?<!\d)[.!?][\"'”’)*]*(?=\s)|\n")
 
 
@@ -14,6 +15,16 @@ def searchable(passage: Passage) -> str:
     """What of a passage is matched: an article's text, but only the question of a past ticket."""
     body = passage.text.partition(ANSWER)[0].removeprefix("Customer: ") if passage.kind == "ticket" else passage.text
     return f"{passage.title}\n{body}"
+
+
+def compared(question: str) -> str:
+    """What of a question is compared: how it begins and how it ends, where most customers say what they want.
+
+    On the real desk notes found by that were as good as those found by its first 90 words, in two thirds of the time;
+    by its first 50 words they were worse (README, "What search finds").
+    """
+    words = question.split()
+    return question if len(words) <= FIRST_WORDS + LAST_WORDS else " ".join(words[:FIRST_WORDS] + words[-LAST_WORDS:])
 
 
 def spoken(passage: Passage) -> str:

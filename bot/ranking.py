@@ -14,16 +14,17 @@ import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bot.cosines import Cosines, Floats, cosines_with
+from bot.encoder import Vectors
 from data.text import content_words
 
-Vectors = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float32]
 WORDS = 0.3
 NEIGHBOURS = 100
 NEAR = 0.07  # a past question counts exp((cosine - 1) / NEAR)
@@ -62,10 +63,13 @@ def load_words(folder: Path, texts: Sequence[str]) -> Words | None:
         shutil.rmtree(built, ignore_errors=True)
         index.save(built, show_progress=False)
         built.replace(folder)
-    return Words(bm25s.BM25.load(folder, mmap=True))
+    index = bm25s.BM25.load(folder, mmap=True)
+    plain = {name: np.asarray(held) if isinstance(held, np.memmap) else held for name, held in index.scores.items()}
+    index.scores = plain  # the same memory; a piece of a memmap takes longer to make than to add
+    return Words(index)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Links:
     """Past questions whose replies linked articles, the oldest first: `linked_LA` says which."""
 
@@ -79,12 +83,19 @@ class Links:
 
     def often(self, before: float) -> npt.NDArray[np.int32]:
         """How often each article was linked until then: [A]."""
-        linked_LA = self.linked_LA[: self.until(before)].view(np.uint8)
+        return self._always if before == np.inf else self._often(self.until(before))
+
+    @cached_property
+    def _always(self) -> npt.NDArray[np.int32]:
+        return self._often(len(self.opened_L))
+
+    def _often(self, first: int) -> npt.NDArray[np.int32]:
+        linked_LA = self.linked_LA[:first].view(np.uint8)
         often_A: npt.NDArray[np.int32] = linked_LA.sum(axis=0, dtype=np.int32)  # a third of count_nonzero's time
         return often_A
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ranking:
     """`first_A`: where each article's pieces begin among the pieces `piece_C`, which are places of passages."""
 
@@ -94,6 +105,10 @@ class Ranking:
     links: Links
     words: Words | None = None
 
+    @cached_property
+    def cosines(self) -> Cosines:
+        return cosines_with(self.vectors_PD)
+
     def counts(self, text: str) -> Floats:
         return np.zeros(len(self.vectors_PD), np.float32) if self.words is None else self.words.counts(text)
 
@@ -101,7 +116,7 @@ class Ranking:
         """How near each article's nearest piece is: [A]."""
         if not len(self.first_A):
             return np.zeros(0, np.float32)
-        near_C = self.pieces(self.vectors_PD @ vector, counts_P, self.shares(vector, before), before)
+        near_C = self.pieces(self.cosines(vector), counts_P, self.shares(vector, before), before)
         near_A: Floats = np.maximum.reduceat(near_C, self.first_A)
         return near_A
 
@@ -131,8 +146,8 @@ class Ranking:
 
 def best(scores: npt.NDArray[Any], count: int) -> npt.NDArray[np.intp]:
     """Places of the best `count` scores, best first; of equal ones the first."""
-    few = np.flatnonzero(scores >= np.partition(scores, -count)[-count]) if 0 < count < len(scores) else slice(None)
-    places = np.arange(len(scores))[few]
+    enough = 0 < count < len(scores)
+    places = np.flatnonzero(scores >= np.partition(scores, -count)[-count]) if enough else np.arange(len(scores))
     return places[np.argsort(-scores[places], kind="stable")][: max(count, 0)]
 
 

@@ -65,7 +65,7 @@ def _linked(known: Knowledge, links: Sequence[Link]) -> tuple[Linked | None, tup
     cut = later[0].created.timestamp()
     number = {article: place for place, article in enumerate(known.articles)}
     wanted = [{number[article] for article in link.articles if article in number} for link in later]
-    ranking, vectors_ED = known.ranking, known.encoder([link.question for link in later])
+    ranking, vectors_ED = known.ranking, known.vectors([link.question for link in later])
     often_A = ranking.links.often(cut).astype(np.float32)
     counts = [ranking.counts(link.question) for link in later]
     ways: dict[str, list[Floats]] = {
@@ -105,6 +105,7 @@ def _overlap(known: Knowledge, past: Sequence[int]) -> Overlap | None:
     if len(later) < FEWEST:
         return None
     older = np.array([place for place in past if known.opened_P[place] < known.opened_P[later[0]]], np.intp)
+    asked = dict(zip(later, known.vectors([searchable(known.passages[place]) for place in later]), strict=True))
     chance = random.Random(7)
 
     def same_topic(passage: Passage) -> list[int]:
@@ -112,7 +113,7 @@ def _overlap(known: Knowledge, past: Sequence[int]) -> Overlap | None:
         return chance.sample(alike, min(OF, len(alike)))
 
     ways: dict[str, Callable[[int, Floats], Iterable[int]]] = {
-        US: lambda place, of: older[_first(nearness(known.vectors_PD[older] @ known.vectors_PD[place], of[older]), OF)],
+        US: lambda place, of: older[_first(nearness(known.vectors_PD[older] @ asked[place], of[older]), OF)],
         WORDS: lambda _, of: older[_first(of[older], OF)],
         CHANCE: lambda place, _: same_topic(known.passages[place]),
     }

@@ -65,7 +65,7 @@ def timed(known: Knowledge, name: str, questions: Sequence[str]) -> str:
 
     embedded, first, again = (
         seconds(work) / len(questions) * 1000
-        for work in (lambda: [known.encoder([question]) for question in questions], searches, searches)
+        for work in (lambda: [known.vectors([question]) for question in questions], searches, searches)
     )
     return (
         f"on one core, a question {name}: {again:.1f} ms, of which embedding it {embedded:.1f} ms; "
@@ -82,7 +82,7 @@ def main() -> None:
     sample = past[:: max(1, len(past) // SAMPLE)]
     model = resolve(config.retrieval.model, workspace, "embeddings")
     torch.set_num_threads(2)
-    ours, theirs = known.encoder, plain(model)
+    ours, theirs = known.store.encode, plain(model)
     for name, encode in (
         ("8-bit graph", ours),
         ("torch, fp32", theirs),

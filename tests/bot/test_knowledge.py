@@ -10,10 +10,11 @@ import pytest
 
 from bot.briefs import COMPANIONS, gather_briefs, matched, most_asked, nearest_past, shares_of
 from bot.config import Retrieval
+from bot.encoder import Vectors
 from bot.knowledge import Knowledge, load
-from bot.passages import searchable, shorten
+from bot.passages import FIRST_WORDS, LAST_WORDS, compared, searchable, shorten
 from bot.quote import Quotes
-from bot.ranking import Links, Ranking, Vectors
+from bot.ranking import Links, Ranking
 from bot.vectors import Store
 from bot.worth import Said
 from data.parquet import write_rows
@@ -180,3 +181,9 @@ def test_briefs_are_gathered_anew_when_only_the_links_or_the_replies_changed(
         write_rows(tmp_path / "tickets" / "links.parquet", links, Link)
         names.append(load(Workspace(tmp_path), tmp_path / "tickets", settings).id)
     assert names[0] == names[1] and len(set(names)) == 3
+
+
+def test_a_long_question_is_compared_by_its_beginning_and_its_end() -> None:
+    long = " ".join(f"w{number}" for number in range(200))
+    assert compared("Where is it?\nPlease  tell") == "Where is it?\nPlease  tell"
+    assert compared(long).split() == [f"w{n}" for n in (*range(FIRST_WORDS), *range(200 - LAST_WORDS, 200))]

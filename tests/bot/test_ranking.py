@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.ranking import Floats, Links, Ranking, Vectors, best, load_words, nearness, scaled
+from bot.cosines import Floats
+from bot.encoder import Vectors
+from bot.ranking import Links, Ranking, best, load_words, nearness, scaled
 
 TEXTS = ["reset the router", "error E42 on the kettle", "kettle does not heat", "refund for a parcel"]
 EAST, NORTH = np.array([1.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
