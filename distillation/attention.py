@@ -4,14 +4,16 @@
        ▲________│       │
        ▲________________┘                            answers of one prompt share what was computed for it
 
-On a CPU it goes over blocks of queries and multiplies them with the keys they see: torch's own backward pass took
-ten times as long there in bfloat16. Elsewhere rows are padded for torch's fused attention and packed again.
+On a CPU blocks of queries are multiplied with the keys they see, those of like sizes at once: torch's own backward
+pass took ten times as long there in bfloat16. Elsewhere rows are padded for torch's fused attention and packed again.
 
-Suffixes name shapes: T tokens, B rows, L the longest, h heads of keys, g heads of queries for each, d of a head.
+Suffixes name shapes: T tokens, B rows, L the longest, h heads of keys, g heads of queries for each, H of queries, d of
+a head; b parts of a block, n queries and m keys of each.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -29,18 +31,17 @@ Range = tuple[int, int]
 
 
 class Block(NamedTuple):
-    """Queries `first:last`, computed within the window `queries`, and the windows of the keys they see.
+    """Queries of b parts and the keys they see, by their places; T, a token of zeros, fills up what is shorter.
 
-    Windows are whole multiples of STEP: oneDNN makes code for each shape it meets, and keeps it. `mask_nm` is added to
-    the scores from column `masked` on.
+    Sizes are whole multiples of STEP: oneDNN makes code for each shape it meets, and keeps it. `mask_bnm` is added to
+    the scores from column `masked` on. `ranges`: where the keys of each part lie.
     """
 
-    first: int
-    last: int
-    queries: Range
-    keys: tuple[Range, ...]
-    mask_nm: torch.Tensor
+    queries_bn: torch.Tensor
+    keys_bm: torch.Tensor
+    mask_bnm: torch.Tensor
     masked: int
+    ranges: tuple[tuple[Range, ...], ...]
 
 
 class Layout:
@@ -72,32 +73,37 @@ class Layout:
 
     @cached_property
     def blocks(self) -> list[Block]:
-        return [
-            self._block(first, min(first + QUERIES, end), start, prompt)
-            for (start, end), prompt in self.parts() for first in range(start, end, QUERIES)
-        ]  # fmt: skip
+        alike: dict[tuple[int, int], list[tuple[Range, tuple[Range, ...]]]] = defaultdict(list)
+        for (start, end), prompt in self.parts():
+            for first in range(start, end, QUERIES):
+                own = (first, min(first + QUERIES, end))
+                keys = (prompt, (start, own[1])) if prompt[0] < prompt[1] else ((start, own[1]),)
+                alike[_size([own]), _size(keys)].append((own, keys))
+        return [self._block(*sizes, parts) for sizes, parts in alike.items()]
 
-    def _block(self, first: int, last: int, start: int, prompt: Range) -> Block:
-        """Of the part that begins at `start` and sees `prompt`."""
-        ranges = [prompt, (start, last)] if prompt[0] < prompt[1] else [(start, last)]
-        queries, keys = self._window((first, last)), tuple(self._window(each) for each in ranges)
-        place_n = torch.arange(*queries)[:, None]
-        seen = []
-        for (begin, end), window in zip(ranges, keys, strict=True):
-            place_m = torch.arange(*window)
-            seen.append((place_m >= begin) & (place_m < end) & (place_m <= place_n))
-        seen_nm = torch.cat(seen, 1) | (place_n < first) | (place_n >= last)
-        blind_m = (~seen_nm).any(0).nonzero()
-        mask_nm = torch.zeros(seen_nm.shape, dtype=torch.bfloat16).masked_fill_(~seen_nm, -torch.inf)
-        return Block(first, last, queries, keys, mask_nm, int(blind_m[0]) if len(blind_m) else seen_nm.shape[1])
+    def _block(self, n: int, m: int, parts: Sequence[tuple[Range, tuple[Range, ...]]]) -> Block:
+        queries_bn = torch.full((len(parts), n), self.tokens)
+        keys_bm = torch.full((len(parts), m), self.tokens)
+        for query_n, key_m, (own, keys) in zip(queries_bn, keys_bm, parts, strict=True):
+            query_n[: own[1] - own[0]] = torch.arange(*own)
+            places = [torch.arange(*each) for each in keys]
+            key_m[: sum(map(len, places))] = torch.cat(places)
+        blind_bnm = keys_bm[:, None] > queries_bn[:, :, None]  # the prompt and what comes before in the answer are seen
+        mask_bnm = torch.zeros(blind_bnm.shape, dtype=torch.bfloat16).masked_fill_(blind_bnm, -torch.inf)
+        blind_m = blind_bnm.flatten(0, 1).any(0).nonzero()
+        masked = int(blind_m[0]) if len(blind_m) else m
+        return Block(queries_bn, keys_bm, mask_bnm, masked, tuple(keys for _, keys in parts))
 
-    def _window(self, of: Range) -> Range:
-        size = min(-(-(of[1] - of[0]) // STEP) * STEP, self.tokens)
-        begin = min(of[0], self.tokens - size)
-        return begin, begin + size
+    @cached_property
+    def back(self) -> torch.Tensor:
+        """Where each token is among the queries of all blocks, one after the other."""
+        places = torch.cat([block.queries_bn.flatten() for block in self.blocks])
+        back = torch.empty(self.tokens + 1, dtype=torch.long)
+        back[places] = torch.arange(len(places))
+        return back[:-1]
 
     def padded(self, device: Any) -> tuple[torch.Tensor, ...]:
-        """index_BL into the packed tokens, mask_BLL of what each sees, and back_T from B x L to the packed ones.
+        """index_BL into the packed tokens, mask_BLL of what each sees, and back from B x L to the packed ones.
 
         Made for the first layer that asks.
         """
@@ -128,73 +134,96 @@ def attend(
     if softcap or (sliding_window and layout.longest > sliding_window):
         raise ConfigError("this student's attention caps or windows its scores; choose another one or shorter rows")
     if query_1HTd.device.type == "cpu":
-        return _Blocks.apply(query_1HTd[0], key_1hTd[0], value_1hTd[0], layout.blocks, scaling), None
+        return _Blocks.apply(query_1HTd[0], key_1hTd[0], value_1hTd[0], layout, scaling), None
     return fused(query_1HTd, key_1hTd, value_1hTd, layout, scaling), None
 
 
 def fused(query_1HTd: Any, key_1hTd: Any, value_1hTd: Any, layout: Layout, scaling: float) -> Any:
     """Rows padded, torch's fused attention, rows packed again: [1, T, H, d]."""
-    index_BL, mask_BLL, back_T = layout.padded(query_1HTd.device)
+    index_BL, mask_BLL, back = layout.padded(query_1HTd.device)
     padded = [each[0][:, index_BL].transpose(0, 1) for each in (query_1HTd, key_1hTd, value_1hTd)]
     group = padded[0].shape[1] // padded[1].shape[1]
     key, value = (each.repeat_interleave(group, 1) for each in padded[1:])
     out_BHLd = scaled_dot_product_attention(padded[0], key, value, attn_mask=mask_BLL[:, None], scale=scaling)
-    return out_BHLd.transpose(1, 2).flatten(0, 1)[back_T][None]
+    return out_BHLd.transpose(1, 2).flatten(0, 1)[back][None]
 
 
 class _Blocks(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
-    def forward(ctx: Any, query_HTd: Any, key_hTd: Any, value_hTd: Any, blocks: list[Block], scaling: float) -> Any:
-        h, T, d = key_hTd.shape
-        query_hgTd = (query_HTd * scaling).view(h, -1, T, d)
-        out_TH = query_HTd.new_empty(T, h, query_hgTd.shape[1], d)
-        probs = []
-        for block in blocks:
-            begin, end = block.queries
-            own = slice(block.first - begin, block.last - begin)
-            scores = query_hgTd[:, :, begin:end].flatten(1, 2) @ _seen(key_hTd, block).transpose(1, 2)
-            scores.view(h, -1, end - begin, scores.shape[-1])[..., block.masked :] += block.mask_nm[:, block.masked :]
+    def forward(ctx: Any, query_HTd: Any, key_hTd: Any, value_hTd: Any, layout: Layout, scaling: float) -> Any:
+        h = len(key_hTd)
+        query_THd, pair_ThKd = _ended(query_HTd * scaling), _ended(torch.stack([key_hTd, value_hTd], 1).flatten(0, 1))
+        outs, kept = [], []
+        for block in layout.blocks:
+            query = _queries(query_THd, block, h)
+            pair = _gathered(pair_ThKd, block.keys_bm).unflatten(2, (h, 2)).permute(3, 0, 2, 1, 4).flatten(1, 2)
+            key, value = pair.contiguous()
+            scores = query @ key.transpose(1, 2)
+            apart = scores.view(len(block.ranges), h, block.queries_bn.shape[1], -1, scores.shape[-1])
+            apart[..., block.masked :] += block.mask_bnm[:, None, :, None, block.masked :]
             weights = scores.softmax(-1)
-            out = (weights @ _seen(value_hTd, block)).view(h, -1, end - begin, d)
-            out_TH[block.first : block.last] = out[:, :, own].permute(2, 0, 1, 3)
-            for other in (slice(0, own.start), slice(own.stop, None)):  # of other blocks: nothing comes back from them
-                weights.view(h, -1, end - begin, scores.shape[-1])[:, :, other] = 0
-            probs.append(weights)
-        ctx.save_for_backward(query_hgTd, key_hTd, value_hTd, *probs)
-        ctx.blocks, ctx.scaling = blocks, scaling
-        return out_TH.view(1, T, -1, d)
+            outs.append(_rows(weights @ value, block, h))
+            kept += [query, key, value, weights]
+        ctx.save_for_backward(*kept)
+        ctx.layout, ctx.scaling = layout, scaling
+        return torch.cat(outs)[layout.back][None]
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad_1THd: Any) -> Any:
-        query_hgTd, key_hTd, value_hTd, *probs = ctx.saved_tensors
-        h, g, T, d = query_hgTd.shape
-        exact = torch.promote_types(key_hTd.dtype, torch.float32)
-        grad_hgTd = grad_1THd.view(T, h, g, d).permute(1, 2, 0, 3)
-        query_grad = torch.empty_like(query_hgTd)
-        key_grad, value_grad = (torch.zeros(h, T, d, dtype=exact) for _ in range(2))
-        for block, weights in zip(ctx.blocks, probs, strict=True):
-            begin, end = block.queries
-            grad = grad_hgTd[:, :, begin:end].flatten(1, 2)
-            queries = query_hgTd[:, :, begin:end].flatten(1, 2)
-            wanted = grad @ _seen(value_hTd, block).transpose(1, 2)
+        layout, kept, grad_THd = ctx.layout, ctx.saved_tensors, _ended(grad_1THd[0].transpose(0, 1))
+        h, d = len(kept[1]) // len(layout.blocks[0].ranges), grad_THd.shape[-1]
+        exact = torch.promote_types(grad_THd.dtype, torch.float32)
+        pair_grad = torch.zeros(2, h, layout.tokens, d, dtype=exact)
+        found = []
+        for number, block in enumerate(layout.blocks):
+            query, key, value, weights = kept[4 * number : 4 * number + 4]
+            grad = _queries(grad_THd, block, h)
+            wanted = grad @ value.transpose(1, 2)
             scores = torch._softmax_backward_data(wanted, weights, -1, weights.dtype)
-            found = (scores @ _seen(key_hTd, block)).view(h, g, -1, d)
-            query_grad[:, :, block.first : block.last] = found[:, :, block.first - begin : block.last - begin]
-            _add(key_grad, scores.transpose(1, 2) @ queries, block)
-            _add(value_grad, weights.transpose(1, 2) @ grad, block)
-        query_grad *= ctx.scaling
-        kept = key_hTd.dtype
-        return query_grad.view(-1, T, d), key_grad.to(kept), value_grad.to(kept), None, None
+            found.append(_rows(scores @ key, block, h))
+            pair = key.new_empty(2, *key.shape)
+            torch.bmm(scores.transpose(1, 2), query, out=pair[0])
+            torch.bmm(weights.transpose(1, 2), grad, out=pair[1])
+            _add(pair_grad, pair.unflatten(1, (-1, h)), block)
+        query_grad = torch.cat(found)[layout.back].mul_(ctx.scaling).transpose(0, 1)
+        return query_grad, *pair_grad.to(grad_THd.dtype), None, None
 
 
-def _seen(of_hTd: Any, block: Block) -> Any:
-    parts = [of_hTd[:, start:end] for start, end in block.keys]
-    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+def _size(of: Sequence[Range]) -> int:
+    """What the ranges hold, in whole multiples of STEP."""
+    return -(-sum(end - begin for begin, end in of) // STEP) * STEP
 
 
-def _add(to_hTd: Any, grad: Any, block: Block) -> None:
-    at = 0
-    for start, end in block.keys:
-        to_hTd[:, start:end] += grad[:, at : at + end - start]
-        at += end - start
+def _ended(of_HTd: Any) -> Any:
+    """[T + 1, H, d]; the last token is of zeros."""
+    H, T, d = of_HTd.shape
+    made = of_HTd.new_empty(T + 1, H, d)
+    made[:T] = of_HTd.transpose(0, 1)
+    made[T] = 0
+    return made
+
+
+def _gathered(of_THd: Any, places_bn: Any) -> Any:
+    """[b, n, H, d]"""
+    return of_THd.index_select(0, places_bn.flatten()).unflatten(0, places_bn.shape)
+
+
+def _queries(of_THd: Any, block: Block, h: int) -> Any:
+    """[b * h, n * g, d]"""
+    apart_bhngd = _gathered(of_THd, block.queries_bn).unflatten(2, (h, -1)).transpose(1, 2)
+    return apart_bhngd.flatten(0, 1).flatten(1, 2)
+
+
+def _rows(of: Any, block: Block, h: int) -> Any:
+    """[b * n, H, d] of what `_queries` gives."""
+    b, n = block.queries_bn.shape
+    return of.view(b, h, n, -1, of.shape[-1]).transpose(1, 2).flatten(2, 3).flatten(0, 1)
+
+
+def _add(to_2hTd: Any, grad_2bhmd: Any, block: Block) -> None:
+    for number, ranges in enumerate(block.ranges):
+        at = 0
+        for start, end in ranges:
+            to_2hTd[:, :, start:end] += grad_2bhmd[:, number, :, at : at + end - start]
+            at += end - start
