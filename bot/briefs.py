@@ -90,4 +90,4 @@ def nearest_past(
 def most_asked(answered_R: Places, briefs: int) -> Places:
     """The numbers of all briefs, those first that most questions are answered from; -1 is a question without."""
     wanted_B = np.bincount(answered_R[answered_R >= 0], minlength=briefs)
-    return np.argsort(-wanted_B, kind="stable").astype(np.intp)
+    return np.argsort(-wanted_B, kind="stable")

@@ -260,7 +260,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     )  # fmt: skip
     answered_R = once(
         folder / f"{kept}{mark}-{digest([SEARCH, settings.margin])}-answered.npy",
-        lambda: known.answered(np.flatnonzero(opened_P)[-ROWS:].astype(np.intp)),
+        lambda: known.answered(np.flatnonzero(opened_P)[-ROWS:]),
     )
     known = replace(known, ready_R=most_asked(answered_R, len(briefs_BN))[: settings.ready])
     lines = sorted({line for brief in known.ready() for passage in brief for line in quotable(passage)})
