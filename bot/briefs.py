@@ -74,14 +74,15 @@ def matched(cosines_P: Floats, briefs_BN: Places, shares_BN: Floats) -> Floats:
 
 
 def nearest_past(
-    vectors_PD: Vectors, opened_P: npt.NDArray[np.float64], owner_P: npt.NDArray[np.intp], briefs_BN: Places
-) -> Floats:
-    """For the newest ROWS past questions, the cosine of the nearest brief's anchor, their own ticket's apart: [R]."""
+    asked_RD: Vectors, owner_R: npt.NDArray[np.intp], vectors_PD: Vectors, owner_P: npt.NDArray[np.intp],
+    briefs_BN: Places,
+) -> Floats:  # fmt: skip
+    """For past questions, the cosine of the nearest brief's anchor, those of their own ticket apart; at most [R]."""
     anchor_B, shares_BN = briefs_BN[:, 0], shares_of(briefs_BN)
     found = []
-    for place in np.flatnonzero(opened_P)[-ROWS:]:
-        cosines_P = vectors_PD @ vectors_PD[place]
-        scores_B = np.where(owner_P[anchor_B] == owner_P[place], -np.inf, matched(cosines_P, briefs_BN, shares_BN))
+    for asked_D, owner in zip(asked_RD, owner_R, strict=True):
+        cosines_P = vectors_PD @ asked_D
+        scores_B = np.where(owner_P[anchor_B] == owner, -np.inf, matched(cosines_P, briefs_BN, shares_BN))
         if np.isfinite(scores_B).any():
             found.append(cosines_P[anchor_B[scores_B.argmax()]])
     return np.array(found, np.float32)

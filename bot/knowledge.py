@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bot.config import Retrieval
 
 CODE = "knowledge-4"
-SEARCH = "search-4"  # raised when the same knowledge would answer a question with another brief
+SEARCH = "search-5"  # raised when the same knowledge would answer a question with another brief
 BLAS = ThreadpoolController()  # beside a busy engine two threads of BLAS wait for each other longer than one reads
 NEAR = 8  # briefs looked at that are near as a whole, and as many whose anchor, ticket or article, is
 SMALL_TALK = (
@@ -143,18 +143,15 @@ class Knowledge:
         chosen = self.choose(asked.text, [near[place] for place in order])
         return chosen, float(worth.scores[near.index(chosen)])
 
-    def answered(self, places_R: Places) -> Places:
+    def answered(self, places_R: Places, vectors_RD: Vectors) -> Places:
         """The briefs that past questions would have been answered from when they were asked, -1 for none: [R]."""
         found = []
-        for place in places_R:
+        for place, vector in zip(places_R, vectors_RD, strict=True):
             passage = self.passages[place]
-            asked = self._asked(searchable(passage), self.vectors_PD[place], passage.created)
+            asked = self._asked(searchable(passage), vector, passage.created)
             near = self._near(asked, ticket_of(passage))
             found.append(self._choice(asked, near, ticket_of(passage))[0] if near else -1)
         return np.array(found, np.intp)
-
-    def _owner(self, number: int) -> str:
-        return ticket_of(self.passages[int(self.briefs_BN[number, 0])])
 
     def _standing(self, asked: Asked, near: Sequence[int]) -> Standing:
         nearest = max((float(asked.cosines_P[self.briefs_BN[number, 0]]) for number in near), default=-1.0)
@@ -164,8 +161,7 @@ class Knowledge:
         return "far" if nearest < self.far or not near else "known"
 
     def _near(self, asked: Asked, ticket: str) -> list[int]:
-        """The numbers of the briefs that may answer: near as a whole, or with a near past ticket or article first. None
-        is of the ticket at hand."""
+        """The numbers of the briefs that may answer, near as a whole or by their anchor, the ticket at hand's apart."""
         anchors_B = self.briefs_BN[:, 0]
         whole_B = matched(asked.cosines_P, self.briefs_BN, self.shares_BN)
         whole_B[self.ready_R] += self.prefer
@@ -179,7 +175,8 @@ class Knowledge:
         found: dict[int, None] = {}
         for open_B in ways:
             found |= dict.fromkeys(int(number) for number in best(open_B, NEAR) if np.isfinite(open_B[number]))
-        return [number for number in found if not ticket or self._owner(number) != ticket]
+        owners = (ticket_of(self.passages[int(self.briefs_BN[number, 0])]) for number in found)
+        return [number for number, owner in zip(found, owners, strict=True) if not ticket or owner != ticket]
 
     def features(self, exchange: Exchange, vector: Vectors, places_K: Places) -> Floats:
         """What passages are judged by as replies to a past question: [K, F] of bot/worth.py."""
@@ -248,8 +245,11 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
         lambda: gather_briefs(ranking, texts, opened_P, owner_P, settings.tickets, settings.articles),
     )
     choose, mark = _chooser(settings, passages, briefs_BN)
+    past_R = np.flatnonzero(opened_P)[-ROWS:]
+    asked_RD = store.vectors("questions", [compared(texts[place]) for place in past_R])
     nearest_R = once(
-        folder / f"{kept}-nearest-past.npy", lambda: nearest_past(ranking.vectors_PD, opened_P, owner_P, briefs_BN)
+        folder / f"{kept}-{SEARCH}-nearest-past.npy",
+        lambda: nearest_past(asked_RD, owner_P[past_R], ranking.vectors_PD, owner_P, briefs_BN),
     )
     known = Knowledge(
         f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, shares_of(briefs_BN),
@@ -260,7 +260,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     )  # fmt: skip
     answered_R = once(
         folder / f"{kept}{mark}-{digest([SEARCH, settings.margin])}-answered.npy",
-        lambda: known.answered(np.flatnonzero(opened_P)[-ROWS:]),
+        lambda: known.answered(past_R, asked_RD),
     )
     known = replace(known, ready_R=most_asked(answered_R, len(briefs_BN))[: settings.ready])
     lines = sorted({line for brief in known.ready() for passage in brief for line in quotable(passage)})

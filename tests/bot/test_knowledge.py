@@ -85,9 +85,11 @@ def test_a_ticket_is_never_its_own_evidence(known: Knowledge) -> None:
 
 
 def test_how_near_past_questions_were_to_what_was_known(known: Knowledge) -> None:
-    near_R = nearest_past(known.vectors_PD, known.opened_P, OWNERS, known.briefs_BN)
+    past_T = np.flatnonzero(known.opened_P)
+    asked_TD = known.vectors_PD[past_T]
+    near_R = nearest_past(asked_TD, OWNERS[past_T], known.vectors_PD, OWNERS, known.briefs_BN)
     assert near_R == pytest.approx(np.cos([0.2, 0.2, 0.2]), abs=1e-4)
-    alone = nearest_past(known.vectors_PD[:1], known.opened_P[:1], OWNERS[:1], known.briefs_BN[:1, :1])
+    alone = nearest_past(asked_TD[:1], OWNERS[:1], known.vectors_PD[:1], OWNERS[:1], known.briefs_BN[:1, :1])
     assert alone.shape == (0,)
 
 
@@ -98,7 +100,7 @@ def test_the_most_asked_briefs_come_first_and_each_once(known: Knowledge) -> Non
 
 
 def test_past_questions_are_answered_as_if_they_were_asked_again(known: Knowledge) -> None:
-    answered_R = known.answered(np.arange(3, dtype=np.int32))
+    answered_R = known.answered(np.arange(3, dtype=np.int32), known.vectors_PD[:3])
     for place, number in enumerate(answered_R):
         asked = PASSAGES[place]
         found = known.search(asked.title, before=asked.created, ticket=asked.title).passages
