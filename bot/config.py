@@ -91,7 +91,7 @@ class Teaching(Section):
     samples: int = Field(1, ge=1, le=64, description="answers asked for each of them; 4 to 8 with temperature 0.7 to 1")
     hindsight: bool = True
     human: bool = Field(True, description="our agents' own replies are candidates")
-    extract: bool = Field(True, description="sentences of the evidence, chosen by our agents' replies, are candidates")
+    extract: bool = Field(False, description="sentences of the evidence, chosen by our agents' replies, are candidates")
     max_tokens: int = 180
     temperature: float = Field(0.3, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)

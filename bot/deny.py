@@ -16,6 +16,10 @@ _PERSON = r"(?:human|(?:real |actual |live )?person|someone|somebody|representat
 _REAL = r"(?:a |an )?(?:real |actual |live )"
 _SMOKE = r"(?:smok(?:e|ing)|spark(?:s|ing))"
 
+_BODY = (
+    r"(?:hand|finger|thumb|wrist|arm|foot|feet|toe|leg|knee|head|face|eye|lip|mouth|tongue|throat|skin)s?"
+)
+
 _SELF_HARM = (
     r"kill(?:ing)? myself", r"\bsuicid", r"end(?:ing)? my (?:own )?life", r"(?:hurt|harm)(?:ing)? myself",
     r"want to die", r"self[- ]harm",
@@ -27,6 +31,11 @@ _DANGER = (
     r"\b(?:coming|came|started|starts|began|seeing|is|was) (?:\w+ ){0,2}" + _SMOKE + r"\b",
     r"(?:smell(?:s|ed)?|stinks?) (?:of|like) (?:burn\w*|melt\w*) (?:plastic|rubber|wir\w+|cables?|electr\w+)",
     r"\b(?:burn(?:ed|t)|scald(?:ed)?|injured|hurt) (?:my (?!coffee|tea|milk|beans)|his |her |our |myself|me\b|him\b)",
+    r"\b(?:cut|sliced|slashed|crushed|trapped|broke) (?:my|his|her|our|their) (?:\w+ )?" + _BODY + r"\b",
+    r"\b(?:cut|sliced) (?:my|him|her)sel(?:f|ves)\b", r"\b(?:is|am|are|was|still|started|keeps) bleeding\b",
+    r"\ballergic reaction", r"\bin a rash\b", r"\b" + _BODY + r"\b (?:\w+ ){0,3}(?:swelled|swollen|swelling)\b",
+    r"\b(?:i|he|she|child|son|daughter|baby|toddler|kid|dog|cat)\b(?: \w+){0,2} (?:swallowed|choked on)\b",
+    r"\b(?:go|went|going|taken|rushed|ended up)\b (?:\w+ ){0,4}(?:hospital|a ?& ?e|emergency room|walk-in centre)\b",
 )  # fmt: skip
 _LEGAL = (
     r"\b(?:lawyers?|solicitors?|attorneys?)\b", r"legal (?:action|proceedings)", r"\bsu(?:e|ing) (?:you|your)\b",

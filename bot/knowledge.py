@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from bot.briefs import ROWS, Places, gather_briefs, matched, most_asked, nearest_past, shares_of
 from bot.cosines import Floats
 from bot.encoder import Vectors, age, load_encoder
+from bot.links import ENOUGH, NEWEST, Opened, alike, heard, linked
 from bot.passages import article_of, compared, searchable, shorten, ticket_of
 from bot.quote import Quotes, quotable
-from bot.ranking import Links, Ranking, best, load_words, nearness, scaled
+from bot.ranking import Ranking, best, load_words, nearness, scaled
 from bot.reranking import Choose, load_reranker, nearest
 from bot.vectors import Store, once
 from bot.weights import resolve
@@ -37,8 +37,8 @@ from data.workspace import Workspace, digest, file_sha256
 if TYPE_CHECKING:
     from bot.config import Retrieval
 
-CODE = "knowledge-4"
-SEARCH = "search-5"  # raised when the same knowledge would answer a question with another brief
+CODE = "knowledge-5"
+SEARCH = "search-6"  # raised when the same knowledge would answer a question with another brief
 BLAS = ThreadpoolController()  # beside a busy engine two threads of BLAS wait for each other longer than one reads
 NEAR = 8  # briefs looked at that are near as a whole, and as many whose anchor, ticket or article, is
 SMALL_TALK = (
@@ -81,7 +81,7 @@ class Knowledge:
     id: str
     passages: list[Passage]
     vectors_PD: Vectors
-    opened_P: npt.NDArray[np.float64]
+    opened_P: Opened
     briefs_BN: Places
     shares_BN: Floats
     ready_R: Places
@@ -236,8 +236,9 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     texts = [searchable(passage) for passage in passages]
     held = (tickets / file for file in ("passages.parquet", "links.parquet"))
     name = digest([settings.model, CODE, [file_sha256(path) for path in held if path.is_file()]])
-    ranking = _ranking(store, name, tickets, passages, texts)
+    said = all_said(store, name, passages)
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in passages])
+    ranking = _ranking(store, name, tickets, passages, said.vectors_PD, opened_P)
     owner_P = np.unique([ticket_of(passage) for passage in passages], return_inverse=True)[1]
     kept = f"{name}-{settings.tickets}-{settings.articles}"
     briefs_BN = once(
@@ -254,8 +255,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     known = Knowledge(
         f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, shares_of(briefs_BN),
         np.zeros(0, np.intp), settings.prefer, settings.margin, settings.words, Quotes(encoder), ranking,
-        all_said(store, name, passages), store,
-        far=float(np.quantile(nearest_R, settings.far)) if len(nearest_R) else -1.0,
+        said, store, far=float(np.quantile(nearest_R, settings.far)) if len(nearest_R) else -1.0,
         talk_SD=encoder(list(SMALL_TALK)), choose=choose,
     )  # fmt: skip
     answered_R = once(
@@ -282,19 +282,18 @@ def _chooser(settings: Retrieval, passages: Sequence[Passage], briefs_BN: Places
     return load_reranker(name, shown), f"-{digest([name, settings.words, age(path)])}"
 
 
-def _ranking(store: Store, name: str, tickets: Path, passages: Sequence[Passage], texts: Sequence[str]) -> Ranking:
+def _ranking(
+    store: Store, name: str, tickets: Path, passages: Sequence[Passage], said_PD: Vectors, opened_P: Opened
+) -> Ranking:
     piece_C = np.array([place for place, passage in enumerate(passages) if passage.kind == "article"], np.intp)
     article_C = [article_of(passages[place]) for place in piece_C]
     first_A = np.array([n for n, name in enumerate(article_C) if n == 0 or name != article_C[n - 1]], np.intp)
-    number = {article_C[first]: place for place, first in enumerate(first_A)}
-    path = tickets / "links.parquet"
-    links = sorted(read_rows(path, Link), key=lambda link: link.created) if path.is_file() else []
-    linked_LA = np.zeros((len(links), len(first_A)), np.bool_)
-    for row_A, link in zip(linked_LA, links, strict=True):
-        row_A[[number[article] for article in link.articles if article in number]] = True
-    return Ranking(
-        store.vectors("passages", texts), piece_C, first_A,
-        Links(store.vectors("links", [link.question for link in links]),
-              np.array([link.created.timestamp() for link in links]), linked_LA),
-        load_words(store.folder / f"{name}-words", [f"{passage.title}\n{passage.text}" for passage in passages]),
-    )  # fmt: skip
+    vectors_PD = store.vectors("passages", [searchable(passage) for passage in passages])
+    given = read_rows(path, Link) if (path := tickets / "links.parquet").is_file() else []
+    links = linked(given, store.vectors("links", [link.question for link in given]), [article_C[n] for n in first_A])
+    if len(given) < ENOUGH and len(first_A):
+        past_T = np.flatnonzero(opened_P)[-NEWEST:]
+        article_T = once(store.folder / f"{name}-heard.npy", lambda: alike(said_PD[past_T], said_PD[piece_C], first_A))
+        links = heard(links, vectors_PD[past_T], opened_P[past_T], article_T)
+    words = load_words(store.folder / f"{name}-words", [f"{passage.title}\n{passage.text}" for passage in passages])
+    return Ranking(vectors_PD, piece_C, first_A, links, words)

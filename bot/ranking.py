@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from bot.cosines import Cosines, Floats, cosines_with
 from bot.encoder import Vectors
+from bot.links import Links
 from data.text import content_words
 
 WORDS = 0.3
@@ -70,32 +71,6 @@ def load_words(folder: Path, texts: Sequence[str]) -> Words | None:
 
 
 @dataclass(frozen=True)
-class Links:
-    """Past questions whose replies linked articles, the oldest first: `linked_LA` says which."""
-
-    vectors_LD: Vectors
-    opened_L: npt.NDArray[np.float64]
-    linked_LA: npt.NDArray[np.bool_]
-
-    def until(self, before: float) -> int:
-        """How many of them were opened before (epoch seconds)."""
-        return int(np.searchsorted(self.opened_L, before))
-
-    def often(self, before: float) -> npt.NDArray[np.int32]:
-        """How often each article was linked until then: [A]."""
-        return self._always if before == np.inf else self._often(self.until(before))
-
-    @cached_property
-    def _always(self) -> npt.NDArray[np.int32]:
-        return self._often(len(self.opened_L))
-
-    def _often(self, first: int) -> npt.NDArray[np.int32]:
-        linked_LA = self.linked_LA[:first].view(np.uint8)
-        often_A: npt.NDArray[np.int32] = linked_LA.sum(axis=0, dtype=np.int32)  # a third of count_nonzero's time
-        return often_A
-
-
-@dataclass(frozen=True)
 class Ranking:
     """`first_A`: where each article's pieces begin among the pieces `piece_C`, which are places of passages."""
 
@@ -136,10 +111,10 @@ class Ranking:
 
     def shares(self, vector: Vectors, before: float = np.inf) -> Floats:
         """Each article's share in what the nearest past questions were answered with: [A], in [0, 1]."""
-        cosines_L = self.links.vectors_LD[: self.links.until(before)] @ vector
-        best_N = best(cosines_L, NEIGHBOURS)
-        weight_N = np.exp((cosines_L[best_N] - 1) / NEAR)
-        votes_A = weight_N @ self.links.linked_LA[best_N].astype(np.float32)
+        first = self.links.until(before)
+        votes_L = self.links.weight_L[:first] * np.exp((self.links.vectors_LD[:first] @ vector - 1) / NEAR)
+        best_N = best(votes_L, NEIGHBOURS)
+        votes_A = votes_L[best_N] @ self.links.linked_LA[best_N].astype(np.float32)
         share_A: Floats = votes_A / (votes_A.sum() + NOBODY)
         return share_A
 

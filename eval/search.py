@@ -39,11 +39,11 @@ def measure(known: Knowledge, tickets: Path) -> Retrieval:
     """Both questions as far as the desk has enough to ask, and what a search takes."""
     path = tickets / "links.parquet"
     links = read_rows(path, Link) if path.is_file() else []
-    linked, examples = _linked(known, links)
+    found, examples = linked(known, links)
     past = [place for place, passage in enumerate(known.passages) if passage.kind == "ticket"]
     texts = [searchable(known.passages[place]) for place in past[-200:]]
     return Retrieval(
-        linked=linked, overlap=_overlap(known, past), milliseconds=milliseconds(known, texts) if texts else None,
+        linked=found, overlap=_overlap(known, past), milliseconds=milliseconds(known, texts) if texts else None,
         examples=examples,
     )  # fmt: skip
 
@@ -57,7 +57,8 @@ def milliseconds(known: Knowledge, questions: Sequence[str]) -> float:
     return (time.perf_counter() - started) / len(questions) * 1000
 
 
-def _linked(known: Knowledge, links: Sequence[Link]) -> tuple[Linked | None, tuple[Search, ...]]:
+def linked(known: Knowledge, links: Sequence[Link]) -> tuple[Linked | None, tuple[Search, ...]]:
+    """Of the newest `links`, whether search finds them; and some of the searches, to be read."""
     ordered = sorted(links, key=lambda link: link.created)
     later = ordered[len(ordered) - min(MOST * 2, int(len(ordered) * LATER)) :]
     if len(later) < FEWEST:

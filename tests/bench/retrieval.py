@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
 
 from bot.encoder import Encode, load_encoder, plain
 from bot.knowledge import Knowledge, load
+from bot.links import NEWEST, alike, heard, linked
 from bot.passages import searchable
 from bot.weights import resolve
+from data.parquet import read_rows
+from data.records import Link
+from eval import search
 from eval.retrieval import Retrieval
-from eval.search import measure
 from tests.bench.thunderbird import prepared
 
 TEXTS, SAMPLE = 18_000, 1_200
 CHATTED = 13  # words of a question in a chat
+FEW = (0, 100, 800)  # links kept, of a desk whose agents link less
 BARS = {"1": 0.25, "5": 0.50, "10": 0.62}
 
 
@@ -73,6 +79,22 @@ def timed(known: Knowledge, name: str, questions: Sequence[str]) -> str:
     )
 
 
+def less_linked(known: Knowledge, links: Sequence[Link]) -> Iterator[str]:
+    """What search finds where few of the links are known, without and with replies that say what an article says."""
+    given, ranking = sorted(links, key=lambda link: link.created), known.ranking
+    past_T = np.flatnonzero(known.opened_P)[-NEWEST:]
+    said_TD, said_CD = known.said.vectors_PD[past_T], known.said.vectors_PD[ranking.piece_C]
+    article_T = alike(said_TD, said_CD, ranking.first_A)
+    for count in FEW:
+        kept = given[:: len(given) // count][:count] if count else []
+        few = linked(kept, known.store.vectors("links", [link.question for link in kept]), known.articles)
+        both = heard(few, known.vectors_PD[past_T], known.opened_P[past_T], article_T)
+        for name, some in ((f"{count} links known", few), ("  and what was said", both)):
+            found, _ = search.linked(replace(known, ranking=replace(ranking, links=some)), given)
+            assert found
+            yield f"  {name:24}" + "".join(f"{found.rows[0].at[k]:7.3f}" for k in BARS)
+
+
 def main() -> None:
     workspace, config = prepared(__doc__)
     tickets = workspace.latest("tickets")
@@ -93,7 +115,8 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         print(f"turning the model, once: {seconds(lambda: load_encoder(model, Path(folder))):.0f} s")
     print(*one_core(known, sample[:200]), sep="\n")
-    print("\n".join(lines(measure(known, tickets))))
+    print("\n".join(lines(search.measure(known, tickets))))
+    print(*less_linked(known, read_rows(tickets / "links.parquet", Link)), sep="\n")
 
 
 if __name__ == "__main__":

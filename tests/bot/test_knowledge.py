@@ -12,9 +12,10 @@ from bot.briefs import COMPANIONS, gather_briefs, matched, most_asked, nearest_p
 from bot.config import Retrieval
 from bot.encoder import Vectors
 from bot.knowledge import Knowledge, load
+from bot.links import Links
 from bot.passages import FIRST_WORDS, LAST_WORDS, compared, searchable, shorten
 from bot.quote import Quotes
-from bot.ranking import Links, Ranking
+from bot.ranking import Ranking
 from bot.vectors import Store
 from bot.worth import Said
 from data.parquet import write_rows
@@ -51,7 +52,7 @@ OWNERS = np.arange(len(PASSAGES))
 def known(tmp_path: Path) -> Knowledge:
     vectors_PD = compass([passage.title for passage in PASSAGES])
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in PASSAGES])
-    nothing = Links(np.zeros((0, 2), np.float32), np.zeros(0), np.zeros((0, 2), np.bool_))
+    nothing = Links(np.zeros((0, 2), np.float32), np.zeros(0), np.zeros((0, 2), np.bool_), np.ones(0, np.float32))
     ranking = Ranking(vectors_PD, np.array([3, 4]), np.array([0, 1]), nothing)
     briefs_BN = gather_briefs(ranking, TEXTS, opened_P, OWNERS, tickets=2, articles=1)
     return Knowledge(

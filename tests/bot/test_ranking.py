@@ -10,7 +10,8 @@ import pytest
 
 from bot.cosines import Floats
 from bot.encoder import Vectors
-from bot.ranking import Links, Ranking, best, load_words, nearness, scaled
+from bot.links import Links
+from bot.ranking import Ranking, best, load_words, nearness, scaled
 
 TEXTS = ["reset the router", "error E42 on the kettle", "kettle does not heat", "refund for a parcel"]
 EAST, NORTH = np.array([1.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
@@ -20,7 +21,7 @@ EAST, NORTH = np.array([1.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
 def ranking(tmp_path: Path) -> Ranking:
     """Two articles of two pieces each, that point east and north; nothing was linked yet."""
     vectors_PD = np.stack([EAST, EAST * 0.9, NORTH * 0.9, NORTH])
-    nothing = Links(np.zeros((0, 2), np.float32), np.zeros(0), np.zeros((0, 2), np.bool_))
+    nothing = Links(np.zeros((0, 2), np.float32), np.zeros(0), np.zeros((0, 2), np.bool_), np.ones(0, np.float32))
     return Ranking(vectors_PD, np.arange(4), np.array([0, 2]), nothing, load_words(tmp_path / "words", TEXTS))
 
 
@@ -55,7 +56,9 @@ def test_an_article_is_as_near_as_its_nearest_piece(ranking: Ranking) -> None:
 
 
 def test_what_was_linked_for_such_questions_wins_but_not_before_it_was_linked(ranking: Ranking) -> None:
-    links = Links(np.stack([EAST] * 3), np.array([10.0, 20.0, 30.0]), np.array([[False, True]] * 3))
+    links = Links(
+        np.stack([EAST] * 3), np.array([10.0, 20.0, 30.0]), np.array([[False, True]] * 3), np.ones(3, np.float32)
+    )
     taught, none = dataclasses.replace(ranking, links=links), np.zeros(4, np.float32)
     assert taught.articles(EAST, none).argmax() == 1
     assert taught.articles(EAST, none, before=10.0).argmax() == 0
@@ -64,7 +67,7 @@ def test_what_was_linked_for_such_questions_wins_but_not_before_it_was_linked(ra
 
 def test_links_count_up_to_a_moment() -> None:
     linked_LA = np.array([[True, False], [True, True], [False, True]])
-    links = Links(np.stack([EAST] * 3), np.array([10.0, 20.0, 30.0]), linked_LA)
+    links = Links(np.stack([EAST] * 3), np.array([10.0, 20.0, 30.0]), linked_LA, np.ones(3, np.float32))
     assert [links.until(at) for at in (5.0, 10.0, 10.5, np.inf)] == [0, 0, 1, 3]
     assert links.often(20.5).tolist() == [2, 1] and links.often(np.inf).tolist() == [2, 2]
 
@@ -76,7 +79,7 @@ def test_of_equal_scores_the_first_are_best() -> None:
 
 
 def test_a_lone_link_of_a_far_question_changes_little(ranking: Ranking) -> None:
-    links = Links(np.stack([NORTH]), np.array([1.0]), np.array([[False, True]]))
+    links = Links(np.stack([NORTH]), np.array([1.0]), np.array([[False, True]]), np.ones(1, np.float32))
     taught, none = dataclasses.replace(ranking, links=links), np.zeros(4, np.float32)
     assert taught.articles(EAST, none).argmax() == 0
 

@@ -41,7 +41,9 @@ PEOPLE = {
     "legal": ["You will hear from my lawyer.", "I'm going to sue you", "I will take legal action"],
     "self_harm": ["I want to kill myself", "thinking about suicide"],
     "danger": ["The kettle caught fire!", "There's smoke coming out of it", "it started smoking",
-               "I got an electric shock", "It burned my hand", "it smells like burning plastic"],
+               "I got an electric shock", "It burned my hand", "it smells like burning plastic",
+               "I cut my hand on the glass and it is still bleeding", "my lips swelled up and I came out in a rash",
+               "my daughter swallowed a screw", "He went to the walk-in centre"],
     "account_security": ["my account was hacked", "Someone else logged into my account",
                          "there are orders I didn’t place"],
 }  # fmt: skip
@@ -57,7 +59,8 @@ def test_people_are_called(reason: str, text: str) -> None:
     ["My coffee tastes burnt and smoky", "The beans smell of smoke, is that the roast?", "How do I reset my password?",
      "The grinder is not working", "I can't get into my account", "Which user agent does it send?",
      "My mail profile will not load", "Someone told me to descale it", "I burnt my coffee",
-     "Can I change the e-mail address of my account?", "Is the issue on your side?", "Does it explode the archive?"],
+     "Can I change the e-mail address of my account?", "Is the issue on your side?", "Does it explode the archive?",
+     "Can you cut my bill back?", "Thunderbird swallowed my mail", "the bleeding edge version", "he went to the shop"],
 )  # fmt: skip
 def test_ordinary_questions_are_not(text: str) -> None:
     assert deny(text) is None
