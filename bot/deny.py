@@ -16,9 +16,7 @@ _PERSON = r"(?:human|(?:real |actual |live )?person|someone|somebody|representat
 _REAL = r"(?:a |an )?(?:real |actual |live )"
 _SMOKE = r"(?:smok(?:e|ing)|spark(?:s|ing))"
 
-_BODY = (
-    r"(?:hand|finger|thumb|wrist|arm|foot|feet|toe|leg|knee|head|face|eye|lip|mouth|tongue|throat|skin)s?"
-)
+_BODY = r"(?:hand|finger|thumb|wrist|arm|foot|feet|toe|leg|knee|head|face|eye|lip|mouth|tongue|throat|skin)s?"
 
 _SELF_HARM = (
     r"kill(?:ing)? myself", r"\bsuicid", r"end(?:ing)? my (?:own )?life", r"(?:hurt|harm)(?:ing)? myself",
