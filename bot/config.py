@@ -90,7 +90,7 @@ class Teaching(Section):
     limit: int = Field(10, ge=0, description="train exchanges the teacher answers; 0 is all")
     samples: int = Field(1, ge=1, le=64, description="answers asked for each of them; 4 to 8 with temperature 0.7 to 1")
     hindsight: bool = True
-    human: bool = Field(True, description="our agents' own replies are candidates")
+    human: bool = Field(False, description="our agents' own replies are candidates")
     extract: bool = Field(False, description="sentences of the evidence, chosen by our agents' replies, are candidates")
     max_tokens: int = 180
     temperature: float = Field(0.3, ge=0)

@@ -38,6 +38,7 @@ def configuration(corpus: Path, overrides: list[str]) -> Config:
         "teaching.temperature=0.7",
         "teaching.max_tokens=160",
         "teaching.rows=1000",
+        "teaching.human=true",
         "teaching.deferral_share=0.06",
         "training.batch_tokens=4000",
         "training.max_length=1400",
