@@ -35,7 +35,7 @@ from data.spool import Spool, spooled
 from data.stock import stock_sentences, without_stock
 from data.workspace import Workspace, digest, file_sha256, manifest_of, write_bytes
 
-CODE = "import-10"
+CODE = "import-11"
 QUESTION_WORDS = 80
 BATCH = 200
 BIG_BYTES = 2_000_000

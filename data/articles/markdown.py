@@ -10,6 +10,8 @@ from data.importers.lines import text_of
 from data.importers.times import known
 from data.records import Article
 
+BESIDE = re.compile(r"(?<!!)\[([^\]\n]+)\]\((?![a-z][a-z0-9+.-]*:)[^()\s]*\)", re.IGNORECASE)
+
 
 def article(source: bytes, name: str) -> Article:
     """`name`: its path without the ending, which is its id unless it gives another. ValueError says why there is
@@ -20,6 +22,7 @@ def article(source: bytes, name: str) -> Article:
     title = fields.get("title") or (first[1].strip() if first else spoken)
     if first and first[1].strip() == title:
         text = text[: first.start()] + text[first.end() :]
+    text = BESIDE.sub(r"\1", text)  # where another file lies is nothing that a customer could open
     return public(
         fields.get("id") or name, title, collapse(text), url=fields.get("url", ""),
         updated=known(fields.get("updated")), locale=fields.get("locale") or fields.get("lang") or "",

@@ -101,3 +101,12 @@ def test_chunks_keep_to_their_size_and_lose_no_word() -> None:
 def test_headings_inside_code_are_no_headings() -> None:
     (passage,) = chunks(Article(id="a", title="T", text="Run:\n```\n# not a heading\n```"))
     assert "# not a heading" in passage.text
+
+
+def test_a_link_to_a_file_beside_it_keeps_its_words_alone(tmp_path: Path) -> None:
+    text = (
+        "# Pause\n\nYou can [skip or pause](skip.md#how), see [our page](https://shop.example/a) or ![a photo](p.png)."
+    )
+    (tmp_path / "pause.md").write_text(text)
+    (found,), _ = load_articles(tmp_path)
+    assert found.text == "You can skip or pause, see [our page](https://shop.example/a) or ![a photo](p.png)."
