@@ -23,7 +23,7 @@ from bot.briefs import ROWS, Places, gather_briefs, matched, most_asked, nearest
 from bot.cosines import Floats
 from bot.encoder import Vectors, age, load_encoder
 from bot.links import ENOUGH, NEWEST, Opened, alike, heard, linked
-from bot.passages import article_of, compared, searchable, shorten, ticket_of
+from bot.passages import article_of, coded, compared, searchable, shorten, ticket_of
 from bot.quote import Quotes, quotable
 from bot.ranking import Ranking, best, load_words, nearness, scaled
 from bot.reranking import Choose, load_reranker, nearest
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bot.config import Retrieval
 
 CODE = "knowledge-5"
-SEARCH = "search-6"  # raised when the same knowledge would answer a question with another brief
+SEARCH = "search-7"  # raised when the same knowledge would answer a question with another brief
 BLAS = ThreadpoolController()  # beside a busy engine two threads of BLAS wait for each other longer than one reads
 NEAR = 8  # briefs looked at that are near as a whole, and as many whose anchor, ticket or article, is
 SMALL_TALK = (
@@ -137,6 +137,7 @@ class Knowledge:
 
     def _choice(self, asked: Asked, near: Sequence[int], ticket: str) -> tuple[int, float]:
         """One of the numbers of near briefs, and what its anchor is worth."""
+        near = [near[place] for place in coded(asked.text, [self.passages[p] for p in self.briefs_BN[near, 0]])]
         worth = weigh(self._features(asked, self.briefs_BN[near, 0], ticket))
         lead_K = np.where(np.arange(len(near)) == 0, self.margin, 0.0)
         order = np.argsort(-(worth.gains + lead_K), kind="stable")

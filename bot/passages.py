@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from data.records import ANSWER, Passage
 
 ASKED_WORDS = 16
 FIRST_WORDS, LAST_WORDS = 25, 20
+CODE = re.compile(r"\b[A-Z]{1,2}-?\d{1,4}\b")
 END = re.compile(r"(?<!\d)[.!?][\"'”’)*]*(?=\s)|\n")
 
 
@@ -25,6 +27,14 @@ def compared(question: str) -> str:
     """
     words = question.split()
     return question if len(words) <= FIRST_WORDS + LAST_WORDS else " ".join(words[:FIRST_WORDS] + words[-LAST_WORDS:])
+
+
+def coded(question: str, found: Sequence[Passage]) -> list[int]:
+    """Places of the found passages that may answer: where the question names a code (of an error, a part) that an
+    article among them explains, only those that name it too. What E05 means is no answer about E01."""
+    asked = set(CODE.findall(question))
+    same = [p for p, each in enumerate(found) if asked and asked & set(CODE.findall(f"{each.title}\n{each.text}"))]
+    return same if any(found[p].kind == "article" for p in same) else list(range(len(found)))
 
 
 def spoken(passage: Passage) -> str:

@@ -13,7 +13,7 @@ from bot.config import Retrieval
 from bot.encoder import Vectors
 from bot.knowledge import Knowledge, load
 from bot.links import Links
-from bot.passages import FIRST_WORDS, LAST_WORDS, compared, searchable, shorten
+from bot.passages import FIRST_WORDS, LAST_WORDS, coded, compared, searchable, shorten
 from bot.quote import Quotes
 from bot.ranking import Ranking
 from bot.vectors import Store
@@ -190,3 +190,13 @@ def test_a_long_question_is_compared_by_its_beginning_and_its_end() -> None:
     long = " ".join(f"w{number}" for number in range(200))
     assert compared("Where is it?\nPlease  tell") == "Where is it?\nPlease  tell"
     assert compared(long).split() == [f"w{n}" for n in (*range(FIRST_WORDS), *range(200 - LAST_WORDS, 200))]
+
+
+def test_where_an_article_explains_the_code_that_is_named_other_codes_are_no_answer() -> None:
+    def article(name: str, title: str) -> Passage:
+        return Passage(id=f"{name}#1", kind="article", title=title, text="Switch it off.")
+
+    found = [article("x", "E05: sensor"), ticket("E01 again", 1), article("y", "E01: no water"), ticket("other", 1)]
+    assert coded("broken!! says E01", found) == [1, 2]
+    assert coded("broken!! says E01", found[:2]) == [0, 1], "no article explains it"
+    assert coded("broken!!", found) == [0, 1, 2, 3] and coded("E01", []) == []
