@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -176,8 +177,7 @@ class Knowledge:
         found: dict[int, None] = {}
         for open_B in ways:
             found |= dict.fromkeys(int(number) for number in best(open_B, NEAR) if np.isfinite(open_B[number]))
-        owners = (ticket_of(self.passages[int(self.briefs_BN[number, 0])]) for number in found)
-        return [number for number, owner in zip(found, owners, strict=True) if not ticket or owner != ticket]
+        return [number for number in found if not ticket or ticket_of(self.passages[anchors_B[number]]) != ticket]
 
     def features(self, exchange: Exchange, vector: Vectors, places_K: Places) -> Floats:
         """What passages are judged by as replies to a past question: [K, F] of bot/worth.py."""
@@ -220,8 +220,7 @@ class Knowledge:
 
     @property
     def article_titles(self) -> list[str]:
-        firsts = (self.passages[place] for place in self.ranking.piece_C[self.ranking.first_A])
-        return [first.title.partition(" > ")[0] for first in firsts]
+        return [self.passages[n].title.partition(" > ")[0] for n in self.ranking.piece_C[self.ranking.first_A]]
 
     def ready(self) -> list[list[Passage]]:
         """The briefs most questions are answered from, the most wanted first: worth reading before anybody asks."""
@@ -239,7 +238,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     name = digest([settings.model, CODE, [file_sha256(path) for path in held if path.is_file()]])
     said = all_said(store, name, passages)
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in passages])
-    ranking = _ranking(store, name, tickets, passages, said.vectors_PD, opened_P)
+    ranking = _ranking(store, name, tickets, passages, texts, said.vectors_PD, opened_P)
     owner_P = np.unique([ticket_of(passage) for passage in passages], return_inverse=True)[1]
     kept = f"{name}-{settings.tickets}-{settings.articles}"
     briefs_BN = once(
@@ -248,10 +247,10 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     )
     choose, mark = _chooser(settings, passages, briefs_BN)
     past_R = np.flatnonzero(opened_P)[-ROWS:]
-    asked_RD = store.vectors("questions", [compared(texts[place]) for place in past_R])
+    asked = partial(store.vectors, "questions", [compared(texts[place]) for place in past_R])  # only where it is needed
     nearest_R = once(
         folder / f"{kept}-{SEARCH}-nearest-past.npy",
-        lambda: nearest_past(asked_RD, owner_P[past_R], ranking.vectors_PD, owner_P, briefs_BN),
+        lambda: nearest_past(asked(), owner_P[past_R], ranking.vectors_PD, owner_P, briefs_BN),
     )
     known = Knowledge(
         f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, shares_of(briefs_BN),
@@ -261,7 +260,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     )  # fmt: skip
     answered_R = once(
         folder / f"{kept}{mark}-{digest([SEARCH, settings.margin])}-answered.npy",
-        lambda: known.answered(past_R, asked_RD),
+        lambda: known.answered(past_R, asked()),
     )
     known = replace(known, ready_R=most_asked(answered_R, len(briefs_BN))[: settings.ready])
     lines = sorted({line for brief in known.ready() for passage in brief for line in quotable(passage)})
@@ -284,12 +283,13 @@ def _chooser(settings: Retrieval, passages: Sequence[Passage], briefs_BN: Places
 
 
 def _ranking(
-    store: Store, name: str, tickets: Path, passages: Sequence[Passage], said_PD: Vectors, opened_P: Opened
-) -> Ranking:
+    store: Store, name: str, tickets: Path, passages: Sequence[Passage], texts: Sequence[str], said_PD: Vectors,
+    opened_P: Opened,
+) -> Ranking:  # fmt: skip
     piece_C = np.array([place for place, passage in enumerate(passages) if passage.kind == "article"], np.intp)
     article_C = [article_of(passages[place]) for place in piece_C]
     first_A = np.array([n for n, name in enumerate(article_C) if n == 0 or name != article_C[n - 1]], np.intp)
-    vectors_PD = store.vectors("passages", [searchable(passage) for passage in passages])
+    vectors_PD = store.vectors("passages", texts)
     given = read_rows(path, Link) if (path := tickets / "links.parquet").is_file() else []
     links = linked(given, store.vectors("links", [link.question for link in given]), [article_C[n] for n in first_A])
     if len(given) < ENOUGH and len(first_A):
