@@ -22,12 +22,12 @@ from threadpoolctl import ThreadpoolController
 
 from bot.briefs import ROWS, Places, gather_briefs, matched, most_asked, nearest_past, shares_of
 from bot.cosines import Floats
-from bot.encoder import Vectors, age, load_encoder
+from bot.encoder import Vectors, load_encoder
 from bot.links import ENOUGH, NEWEST, Opened, alike, heard, linked
-from bot.passages import article_of, coded, compared, searchable, shorten, ticket_of
+from bot.passages import article_of, compared, explained, names, searchable, shorten, ticket_of
 from bot.quote import Quotes, quotable
 from bot.ranking import Ranking, best, load_words, nearness, scaled
-from bot.reranking import Choose, load_reranker, nearest
+from bot.reranking import Choose, chooser, nearest
 from bot.vectors import Store, once
 from bot.weights import resolve
 from bot.worth import NEIGHBOURS, Question, Said, all_said, features, weigh
@@ -131,14 +131,18 @@ class Knowledge:
             standing = self._standing(asked, near)
             if not near:
                 return Found([], standing)
-            chosen, worth = self._choice(asked, near, ticket)
-        passages = self.brief(chosen, vector)
+            codes = explained(question, self._anchors(near))
+            chosen, worth = self._choice(asked, near, codes, ticket)
+        passages = self.brief(chosen, vector, codes)
         passages[0] = passages[0].model_copy(update={"worth": round(worth, 4)})
         return Found(self.quotes.mark(passages, vector) if quotes else passages, standing)
 
-    def _choice(self, asked: Asked, near: Sequence[int], ticket: str) -> tuple[int, float]:
+    def _anchors(self, numbers: Sequence[int]) -> list[Passage]:
+        return [self.passages[place] for place in self.briefs_BN[numbers, 0]]
+
+    def _choice(self, asked: Asked, near: Sequence[int], codes: frozenset[str], ticket: str) -> tuple[int, float]:
         """One of the numbers of near briefs, and what its anchor is worth."""
-        near = [near[place] for place in coded(asked.text, [self.passages[p] for p in self.briefs_BN[near, 0]])]
+        near = [number for number, anchor in zip(near, self._anchors(near), strict=True) if names(anchor, codes)]
         worth = weigh(self._features(asked, self.briefs_BN[near, 0], ticket))
         lead_K = np.where(np.arange(len(near)) == 0, self.margin, 0.0)
         order = np.argsort(-(worth.gains + lead_K), kind="stable")
@@ -152,7 +156,8 @@ class Knowledge:
             passage = self.passages[place]
             asked = self._asked(searchable(passage), vector, passage.created)
             near = self._near(asked, ticket_of(passage))
-            found.append(self._choice(asked, near, ticket_of(passage))[0] if near else -1)
+            codes = explained(asked.text, self._anchors(near))
+            found.append(self._choice(asked, near, codes, ticket_of(passage))[0] if near else -1)
         return np.array(found, np.intp)
 
     def _standing(self, asked: Asked, near: Sequence[int]) -> Standing:
@@ -205,13 +210,14 @@ class Knowledge:
         made_P[self.ranking.piece_C] = of_C
         return made_P
 
-    def brief(self, number: int, vector: Vectors | None = None) -> list[Passage]:
-        """A brief's passages, cut to what is shown."""
+    def brief(self, number: int, vector: Vectors | None = None, codes: frozenset[str] = frozenset()) -> list[Passage]:
+        """A brief's passages that may answer about `codes`, cut to what is shown."""
         found = []
         for place in self.briefs_BN[number][self.briefs_BN[number] >= 0]:
             score = 0.0 if vector is None else round(float(self.vectors_PD[place] @ vector), 4)
             passage = self.passages[place]
-            found.append(passage.model_copy(update={"score": score, "text": shorten(passage, self.words)}))
+            if names(passage, codes):
+                found.append(passage.model_copy(update={"score": score, "text": shorten(passage, self.words)}))
         return found
 
     @property
@@ -245,7 +251,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
         folder / f"{kept}.npy",
         lambda: gather_briefs(ranking, texts, opened_P, owner_P, settings.tickets, settings.articles),
     )
-    choose, mark = _chooser(settings, passages, briefs_BN)
+    choose, mark = chooser(settings, [passages[place] for place in briefs_BN[:, 0]])
     past_R = np.flatnonzero(opened_P)[-ROWS:]
     asked = partial(store.vectors, "questions", [compared(texts[place]) for place in past_R])  # only where it is needed
     nearest_R = once(
@@ -266,20 +272,6 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     lines = sorted({line for brief in known.ready() for passage in brief for line in quotable(passage)})
     known.quotes.known |= zip(lines, store.vectors("quotes", lines), strict=True)
     return known
-
-
-def _chooser(settings: Retrieval, passages: Sequence[Passage], briefs_BN: Places) -> tuple[Choose, str]:
-    """How one of the nearest briefs is chosen, and what names whatever follows from that."""
-    if not settings.cross_encoder:
-        return nearest, ""
-
-    def shown(number: int) -> str:
-        anchor = passages[int(briefs_BN[number, 0])]
-        return f"{anchor.title}\n{shorten(anchor, settings.words)}"
-
-    path = Path(settings.cross_encoder).expanduser()
-    name = str(path) if path.is_dir() else settings.cross_encoder
-    return load_reranker(name, shown), f"-{digest([name, settings.words, age(path)])}"
 
 
 def _ranking(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from data.records import ANSWER, Passage
 
@@ -29,12 +29,20 @@ def compared(question: str) -> str:
     return question if len(words) <= FIRST_WORDS + LAST_WORDS else " ".join(words[:FIRST_WORDS] + words[-LAST_WORDS:])
 
 
-def coded(question: str, found: Sequence[Passage]) -> list[int]:
-    """Places of the found passages that may answer: where the question names a code (of an error, a part) that an
-    article among them explains, only those that name it too. What E05 means is no answer about E01."""
-    asked = set(CODE.findall(question))
-    same = [p for p, each in enumerate(found) if asked and asked & set(CODE.findall(f"{each.title}\n{each.text}"))]
-    return same if any(found[p].kind == "article" for p in same) else list(range(len(found)))
+def explained(question: str, found: Iterable[Passage]) -> frozenset[str]:
+    """The codes (of an error, a part) that the question names and an article among the found explains."""
+    asked = frozenset(CODE.findall(question))
+    articles = [each for each in found if each.kind == "article"] if asked else []
+    return asked & {code for each in articles for code in CODE.findall(_whole_text(each))}
+
+
+def names(passage: Passage, codes: frozenset[str]) -> bool:
+    """Whether a passage may answer about these codes, if any: what E05 means is no answer about E01."""
+    return not codes or not codes.isdisjoint(CODE.findall(_whole_text(passage)))
+
+
+def _whole_text(passage: Passage) -> str:
+    return f"{passage.title}\n{passage.text}"
 
 
 def spoken(passage: Passage) -> str:

@@ -11,9 +11,16 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from bot.encoder import age
+from bot.passages import shorten
 from data.errors import BadInput
+from data.records import Passage
+from data.workspace import digest
+
+if TYPE_CHECKING:
+    from bot.config import Retrieval
 
 TOKENS = 384
 RANKS = ("ForSequenceClassification", "ForCausalLM")  # an embedding model would be given a head of chance
@@ -37,6 +44,19 @@ class Reranker:
             return near[0]
         pairs = [(question, self.shown(number)) for number in near]
         return near[int(self.model.predict(pairs, show_progress_bar=False).argmax())]
+
+
+def chooser(settings: Retrieval, anchors: Sequence[Passage]) -> tuple[Choose, str]:
+    """How one of the briefs with these anchors is chosen, and what names whatever follows from that."""
+    if not settings.cross_encoder:
+        return nearest, ""
+
+    def shown(number: int) -> str:
+        return f"{anchors[number].title}\n{shorten(anchors[number], settings.words)}"
+
+    path = Path(settings.cross_encoder).expanduser()
+    name = str(path) if path.is_dir() else settings.cross_encoder
+    return load_reranker(name, shown), f"-{digest([name, settings.words, age(path)])}"
 
 
 def load_reranker(path: str, shown: Callable[[int], str]) -> Reranker:

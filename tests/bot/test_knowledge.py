@@ -13,8 +13,8 @@ from bot.config import Retrieval
 from bot.encoder import Vectors
 from bot.knowledge import Knowledge, load
 from bot.links import Links
-from bot.passages import FIRST_WORDS, LAST_WORDS, coded, compared, searchable, shorten
-from bot.quote import Quotes
+from bot.passages import FIRST_WORDS, LAST_WORDS, compared, explained, names, searchable, shorten
+from bot.quote import Quotes, quoted
 from bot.ranking import Ranking
 from bot.vectors import Store
 from bot.worth import Said
@@ -23,7 +23,7 @@ from data.records import Link, Passage
 from data.workspace import Workspace
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-ANGLES = {"a": 0.0, "b": 0.2, "c": 0.4, "x": 0.1, "y": 1.5, "far": 2.6}
+ANGLES = {"a": 0.0, "b": 0.2, "c": 0.4, "c E01": 0.4, "x": 0.1, "y": 1.5, "far": 2.6}
 
 
 def compass(texts: Sequence[str], **_: object) -> Vectors:
@@ -192,11 +192,21 @@ def test_a_long_question_is_compared_by_its_beginning_and_its_end() -> None:
     assert compared(long).split() == [f"w{n}" for n in (*range(FIRST_WORDS), *range(200 - LAST_WORDS, 200))]
 
 
-def test_where_an_article_explains_the_code_that_is_named_other_codes_are_no_answer() -> None:
+def test_only_a_code_that_an_article_explains_rules_notes_out() -> None:
     def article(name: str, title: str) -> Passage:
         return Passage(id=f"{name}#1", kind="article", title=title, text="Switch it off.")
 
     found = [article("x", "E05: sensor"), ticket("E01 again", 1), article("y", "E01: no water"), ticket("other", 1)]
-    assert coded("broken!! says E01", found) == [1, 2]
-    assert coded("broken!! says E01", found[:2]) == [0, 1], "no article explains it"
-    assert coded("broken!!", found) == [0, 1, 2, 3] and coded("E01", []) == []
+    codes = explained("broken!! says E01", found)
+    assert [names(each, codes) for each in found] == [False, True, True, False]
+    assert not explained("broken!! says E01", found[:2]) and not explained("broken!!", found)
+    assert names(found[0], frozenset())
+
+
+def test_neither_shown_nor_quoted_is_a_note_about_another_code(known: Knowledge) -> None:
+    texts = {"c": "Customer: c shows E01\nAgent: Fill the tank with water, please.", "x": "E01 says about x: no water."}
+    passages = [each.model_copy(update={"text": texts.get(each.title, each.text)}) for each in PASSAGES]
+    known = dataclasses.replace(known, passages=passages)
+    assert ids(known.search("c").passages) == ["c-1", "b-1", "x#1"]
+    found = known.search("c E01").passages
+    assert ids(found) == ["c-1", "x#1"] and quoted(found) == "Fill the tank with water, please."
