@@ -21,13 +21,15 @@ class Section(BaseModel):
 
 
 class Desk(Section):
-    """Whose desk it is and where its past tickets and articles lie. `columns` maps our names to a CSV's. `own`: e-mail
+    """Whose desk it is and where its past tickets and articles lie. `columns` maps our names to a CSV's.
+    `reviews`: the sheet of `deskmate review`, filled in. `own`: e-mail
     domains, addresses and telephone numbers of the desk, which are not redacted.
     `names_model`: a spaCy model that finds more names than the built-in finder."""
 
     name: str = "Kettlewick"
     tickets: str = "data/sample/tickets.jsonl"
     articles: str = "data/sample/articles"
+    reviews: str = ""
     about: str = "an online shop for coffee and tea gear"
     columns: dict[str, str] = {}
     own: Annotated[tuple[str, ...], AfterValidator(checked)] = ()

@@ -27,19 +27,20 @@ from bot.links import ENOUGH, NEWEST, Opened, alike, heard, linked
 from bot.passages import article_of, compared, explained, names, searchable, shorten, ticket_of
 from bot.quote import Quotes, quotable
 from bot.ranking import Ranking, best, load_words, nearness, scaled
+from bot.readers import Readers, readers_of
 from bot.reranking import Choose, chooser, nearest
 from bot.vectors import Store, once
 from bot.weights import resolve
 from bot.worth import NEIGHBOURS, Question, Said, all_said, features, weigh
-from data.parquet import read_rows
-from data.records import Exchange, Link, Passage, Standing
+from data.parquet import read_any, read_rows
+from data.records import Exchange, Link, Passage, Review, Standing
 from data.workspace import Workspace, digest, file_sha256
 
 if TYPE_CHECKING:
     from bot.config import Retrieval
 
-CODE = "knowledge-5"
-SEARCH = "search-7"  # raised when the same knowledge would answer a question with another brief
+CODE = "knowledge-6"
+SEARCH = "search-8"  # raised when the same knowledge would answer a question with another brief
 BLAS = ThreadpoolController()  # beside a busy engine two threads of BLAS wait for each other longer than one reads
 NEAR = 8  # briefs looked at that are near as a whole, and as many whose anchor, ticket or article, is
 SMALL_TALK = (
@@ -77,7 +78,7 @@ class Knowledge:
     where there is none; `shares_BN`: bot/briefs.py. `opened_P` is 0 for articles, which are always known. `ready_R`:
     the briefs most asked for, the nearest unless another is nearer by more than `prefer`. `margin`: how much more
     another brief must be worth than the nearest to be taken instead. `far`: the cosine below which what is nearest is
-    too far; `talk_SD`: the vectors of SMALL_TALK. `said`: see bot/worth.py; `choose`: bot/reranking.py."""
+    too far; `talk_SD`: the vectors of SMALL_TALK. `said`: bot/worth.py; `readers`, `choose`: modules of their own."""
 
     id: str
     passages: list[Passage]
@@ -92,6 +93,7 @@ class Knowledge:
     quotes: Quotes
     ranking: Ranking
     said: Said
+    readers: Readers
     store: Store
     far: float = -1.0
     talk_SD: Vectors | None = None
@@ -131,8 +133,7 @@ class Knowledge:
             standing = self._standing(asked, near)
             if not near:
                 return Found([], standing)
-            codes = explained(question, self._anchors(near))
-            chosen, worth = self._choice(asked, near, codes, ticket)
+            chosen, worth, codes = self._choice(asked, near, ticket)
         passages = self.brief(chosen, vector, codes)
         passages[0] = passages[0].model_copy(update={"worth": round(worth, 4)})
         return Found(self.quotes.mark(passages, vector) if quotes else passages, standing)
@@ -140,14 +141,14 @@ class Knowledge:
     def _anchors(self, numbers: Sequence[int]) -> list[Passage]:
         return [self.passages[place] for place in self.briefs_BN[numbers, 0]]
 
-    def _choice(self, asked: Asked, near: Sequence[int], codes: frozenset[str], ticket: str) -> tuple[int, float]:
-        """One of the numbers of near briefs, and what its anchor is worth."""
+    def _choice(self, asked: Asked, near: Sequence[int], ticket: str) -> tuple[int, float, frozenset[str]]:
+        """One of the numbers of near briefs, what its anchor is worth, and the codes that it has to be about."""
+        codes = explained(asked.text, self._anchors(near))
         near = [number for number, anchor in zip(near, self._anchors(near), strict=True) if names(anchor, codes)]
         worth = weigh(self._features(asked, self.briefs_BN[near, 0], ticket))
-        lead_K = np.where(np.arange(len(near)) == 0, self.margin, 0.0)
-        order = np.argsort(-(worth.gains + lead_K), kind="stable")
+        order = np.argsort(-(worth.gains + np.where(np.arange(len(near)), 0.0, self.margin)), kind="stable")
         chosen = self.choose(asked.text, [near[place] for place in order])
-        return chosen, float(worth.scores[near.index(chosen)])
+        return chosen, float(worth.scores[near.index(chosen)]), codes
 
     def answered(self, places_R: Places, vectors_RD: Vectors) -> Places:
         """The briefs that past questions would have been answered from when they were asked, -1 for none: [R]."""
@@ -156,12 +157,11 @@ class Knowledge:
             passage = self.passages[place]
             asked = self._asked(searchable(passage), vector, passage.created)
             near = self._near(asked, ticket_of(passage))
-            codes = explained(asked.text, self._anchors(near))
-            found.append(self._choice(asked, near, codes, ticket_of(passage))[0] if near else -1)
+            found.append(self._choice(asked, near, ticket_of(passage))[0] if near else -1)
         return np.array(found, np.intp)
 
     def _standing(self, asked: Asked, near: Sequence[int]) -> Standing:
-        nearest = max((float(asked.cosines_P[self.briefs_BN[number, 0]]) for number in near), default=-1.0)
+        nearest = float(asked.cosines_P[self.briefs_BN[near, 0]].max(initial=-1.0))
         talk = -1.0 if self.talk_SD is None else float((self.talk_SD @ asked.vector_D).max())
         if talk > max(nearest, LEAST_TALK):
             return "small_talk"
@@ -189,6 +189,13 @@ class Knowledge:
         asked = self._asked(exchange.question, vector, exchange.created)
         return self._features(asked, places_K, exchange.ticket_id)
 
+    def candidates(self, exchange: Exchange, vector: Vectors, count: int) -> list[Passage]:
+        """The anchors by which, as replies to a past question, its customer would gain most, the best first."""
+        asked = self._asked(exchange.question, vector, exchange.created)
+        near = self._near(asked, exchange.ticket_id)
+        gains_K = weigh(self._features(asked, self.briefs_BN[near, 0], exchange.ticket_id)).gains
+        return self._anchors([near[place] for place in best(gains_K, count)])
+
     def _asked(self, question: str, vector: Vectors, before: datetime | None) -> Asked:
         until = np.inf if before is None else before.timestamp()
         shares_A = self.ranking.shares(vector, until)
@@ -202,6 +209,7 @@ class Knowledge:
             Question(asked.text, asked.vector_D, self.said.vectors_PD[others]), self.said.of(anchor_K),
             asked.cosines_P[anchor_K], scaled(asked.counts_P)[anchor_K], self.opened_P[anchor_K] == 0,
             self._of_pieces(np.repeat(asked.shares_A, self.ranking.sizes), 0.0)[anchor_K],
+            self.readers.records(anchor_K, ticket),
         )  # fmt: skip
 
     def _of_pieces(self, of_C: Floats, others: float) -> Floats:
@@ -215,8 +223,7 @@ class Knowledge:
         found = []
         for place in self.briefs_BN[number][self.briefs_BN[number] >= 0]:
             score = 0.0 if vector is None else round(float(self.vectors_PD[place] @ vector), 4)
-            passage = self.passages[place]
-            if names(passage, codes):
+            if names(passage := self.passages[place], codes):
                 found.append(passage.model_copy(update={"score": score, "text": shorten(passage, self.words)}))
         return found
 
@@ -240,7 +247,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     encoder = load_encoder(resolve(settings.model, workspace, "embeddings"), folder / "encoders")
     store = Store(folder, settings.model, encoder)
     texts = [searchable(passage) for passage in passages]
-    held = (tickets / file for file in ("passages.parquet", "links.parquet"))
+    held = (tickets / file for file in ("passages.parquet", "links.parquet", "reviews.parquet"))
     name = digest([settings.model, CODE, [file_sha256(path) for path in held if path.is_file()]])
     said = all_said(store, name, passages)
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in passages])
@@ -261,7 +268,8 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     known = Knowledge(
         f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, shares_of(briefs_BN),
         np.zeros(0, np.intp), settings.prefer, settings.margin, settings.words, Quotes(encoder), ranking,
-        said, store, far=float(np.quantile(nearest_R, settings.far)) if len(nearest_R) else -1.0,
+        said, readers_of(read_any(tickets / "reviews.parquet", Review), [each.id for each in passages]), store,
+        far=float(np.quantile(nearest_R, settings.far)) if len(nearest_R) else -1.0,
         talk_SD=encoder(list(SMALL_TALK)), choose=choose,
     )  # fmt: skip
     answered_R = once(
@@ -282,7 +290,7 @@ def _ranking(
     article_C = [article_of(passages[place]) for place in piece_C]
     first_A = np.array([n for n, name in enumerate(article_C) if n == 0 or name != article_C[n - 1]], np.intp)
     vectors_PD = store.vectors("passages", texts)
-    given = read_rows(path, Link) if (path := tickets / "links.parquet").is_file() else []
+    given = read_any(tickets / "links.parquet", Link)
     links = linked(given, store.vectors("links", [link.question for link in given]), [article_C[n] for n in first_A])
     if len(given) < ENOUGH and len(first_A):
         past_T = np.flatnonzero(opened_P)[-NEWEST:]

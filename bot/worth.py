@@ -32,8 +32,12 @@ NEIGHBOURS = 8  # past replies that a text is compared with: what several collea
 # 1, log words asked, cosine of the questions, BM25 (1 is the best passage's), cosine of question and text, mean cosine
 # with the neighbours' replies, log words said, question marks, first persons and commands in 20 words; for an article
 # 1, its share in what the nearest past questions were answered with (bot/ranking.py), its cosine once more
-GOOD = (-3.958, -0.026, 2.667, 0.522, 1.102, 3.442, -0.062, 0.150, -0.622, 0.122, -0.632, 2.676, -0.763)
-WRONG = (-1.516, 0.075, 0.000, -0.677, -1.295, -2.082, 0.582, 0.003, 0.803, -0.127, -2.047, -2.449, -0.954)
+GOOD = (
+    -3.588, -0.254, 3.528, 0.589, -0.306, 4.901, -0.154, -0.021, -2.105, 0.064, 0.290, 1.338, -1.027, 0.760, -0.102,
+)  # fmt: skip
+WRONG = (
+    0.688, 0.045, -1.609, -0.601, 0.491, -3.730, 0.276, -0.114, 2.008, 0.087, -1.305, -0.202, 0.836, -0.051, 0.963,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +108,17 @@ def features(
     counts_K: Floats,
     article_K: npt.NDArray[np.bool_],
     share_K: Floats,
+    record_K2: Floats,
 ) -> Floats:
     """What the candidates `said` [K] are judged by, [K, F]. `cosines_K`, `counts_K`: of the question with the past
-    questions or articles that hold them, by meaning and by words; `share_K`: of articles, 0 for past tickets."""
+    questions or articles that hold them, by meaning and by words; `share_K`: of articles, 0 for past tickets;
+    `record_K2`: bot/readers.py."""
     asked_K = np.full(len(cosines_K), np.log1p(len(question.text.split())), np.float32)
     made_KF: Floats = np.stack(
         [
             np.ones_like(asked_K), asked_K, cosines_K, counts_K, said.vectors_PD @ question.vector_D,
             _agreement(said.vectors_PD, question.replies_ND), *said.styles_PS.T, article_K, share_K,
-            article_K * cosines_K,
+            article_K * cosines_K, *record_K2.T,
         ],
         axis=1,
     )  # fmt: skip

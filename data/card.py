@@ -16,6 +16,7 @@ PARTS = {
     "passages": "what replies may rest on: pieces of articles and resolved past tickets",
     "articles": "the help centre, as text",
     "links": "past questions and the articles that agents linked in answer to them",
+    "reviews": "what a support team said of passages as replies",
     "rejected": "what was left out, with file, line, reason and, where it is for another row, which",
 }
 LEFT_OUT = {
@@ -37,6 +38,7 @@ REASONS = {
     "near_duplicate": "exchanges that ask nearly the same (Jaccard of 5-word shingles 0.6 or more) as one that is kept",
     "beyond_limit": "training exchanges beyond `desk.limit_train`, kept as evidence; a few are shown",
     "article": "articles that could not be read or are not for everybody",
+    "review": "rows of the sheet of reviews that could not be read",
 }
 
 

@@ -27,15 +27,16 @@ from data.importers import Source
 from data.links import Linked
 from data.parquet import write_rows
 from data.reading import Read, moment, read
-from data.records import Article, Exchange, Link, Passage, Rejected
+from data.records import Article, Exchange, Link, Passage, Rejected, Review
 from data.redact import PLAIN, anonymous
+from data.reviews import load_reviews, read_sheet
 from data.rules import Rules
 from data.split import divide
 from data.spool import Spool, spooled
 from data.stock import stock_sentences, without_stock
 from data.workspace import Workspace, digest, file_sha256, manifest_of, write_bytes
 
-CODE = "import-11"
+CODE = "import-12"
 QUESTION_WORDS = 80
 BATCH = 200
 BIG_BYTES = 2_000_000
@@ -44,12 +45,16 @@ BIG_BYTES = 2_000_000
 def import_desk(
     workspace: Workspace, source: Source, articles: Path | None, *, columns: dict[str, str],
     first_reply_only: bool, heldout: int, validation: int, limit_train: int, rules: Rules = PLAIN,
+    reviews: Path | None = None,
 ) -> Path:  # fmt: skip
     """Read, cut, redact, split and write; returns the finished folder (at once if it was made before)."""
     rules.recogniser()  # missing, it is missing before anything is read
     inputs = {"tickets": _fingerprint(source.path, (part.path for part in source.parts))}
     if articles is not None:
         inputs["articles"] = _fingerprint(articles, (part.path for part in files(articles)))
+    if reviews is not None:
+        read_sheet(reviews)  # faulty, it is so before anything is read
+        inputs["reviews"] = file_sha256(reviews)
     draft = workspace.draft("tickets", inputs, {
         "columns": columns, "first_reply_only": first_reply_only, "heldout": heldout,
         "validation": validation, "limit_train": limit_train, "code": CODE, "rules": asdict(rules),
@@ -64,7 +69,7 @@ def import_desk(
             divide(spool, heldout, validation, limit_train)
             for row in damaged:
                 spool.reject(row.model_copy(update={"kind": "article"}))
-            counts = _write(draft.path, spool, found)
+            counts = _write(draft.path, spool, found, reviews)
             text = card(source.path.name, source.why, spool.spans(), counts)
         write_bytes(draft.path / "README.md", text.encode())
     except DeskmateError:
@@ -115,10 +120,12 @@ def _items(source: Source, first_reply_only: bool, rules: Rules) -> Iterator[Rea
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _write(folder: Path, spool: Spool, articles: Sequence[Article]) -> dict[str, float]:
+def _write(folder: Path, spool: Spool, articles: Sequence[Article], reviews: Path | None) -> dict[str, float]:
     """The Parquet files; returns what the manifest counts."""
     pieces = [piece for article in articles for piece in chunks(article)]
+    reviewed, stale = _reviews(spool, reviews, chain(pieces, _past(spool)))
     counts = _counts(spool)
+    counts["reviews"], counts["stale_reviews"] = write_rows(folder / "reviews.parquet", reviewed, Review), stale
     counts["articles"] = write_rows(folder / "articles.parquet", articles, Article)
     counts["links"] = write_rows(folder / "links.parquet", _links(spool, articles), Link)
     write_rows(folder / "exchanges.parquet", spool.exchanges(), Exchange)
@@ -126,6 +133,16 @@ def _write(folder: Path, spool: Spool, articles: Sequence[Article]) -> dict[str,
     counts["passages"] = write_rows(folder / "passages.parquet", chain(pieces, _past(spool)), Passage)
     counts["past_tickets"] = counts["passages"] - len(pieces)
     return counts
+
+
+def _reviews(spool: Spool, sheet: Path | None, passages: Iterable[Passage]) -> tuple[list[Review], int]:
+    """What a support team said of these passages; and how many of its rows are of passages that are gone."""
+    if sheet is None:
+        return [], 0
+    reviewed, bad, stale = load_reviews(sheet, passages)
+    for row in bad:
+        spool.reject(row)
+    return reviewed, stale
 
 
 def _past(spool: Spool) -> Iterator[Passage]:
@@ -159,7 +176,7 @@ def _counts(spool: Spool) -> dict[str, float]:
         "customers": spool.number("SELECT count(*) FROM customers"),
         "near_duplicates": dropped["near_duplicate"], "same_customer": dropped["same_customer"],
         "beyond_limit": dropped["beyond_limit"],
-        "rejected": sum(read[f"dropped: {kind}"] for kind in ("unreadable", "again", "article")),
+        "rejected": sum(read[f"dropped: {kind}"] for kind in ("unreadable", "again", "article", "review")),
         **{name: count for name, count in sorted(read.items()) if ": " in name},
         **{f"dropped: {kind}": count for kind, count in dropped.items()},
     }  # fmt: skip
@@ -177,4 +194,8 @@ def summary(path: Path) -> list[str]:
         f"{counts['redactions']:,} personal details redacted, "
         f"{counts['internal_notes_kept_out']:,} internal notes kept out",
     ]
+    if counts["reviews"] or counts["stale_reviews"]:
+        lines.append(
+            f"{counts['reviews']:,} reviews of evidence, {counts['stale_reviews']:,} more of words that are gone"
+        )
     return lines + [f"left out: {counts[name]:,} {what}" for name, what in LEFT_OUT.items() if counts[name]]

@@ -139,6 +139,13 @@ class Passage(Record):
     topic: str = ""
     worth: float = 0.0
 
+    @property
+    def version(self) -> str:
+        """12 hex digits over title and text."""
+        from data.workspace import digest  # which writes records
+
+        return digest([self.title, self.text])
+
 
 class Link(Record):
     """A past question and the articles that its replies linked; `created` is when the ticket was opened."""
@@ -147,6 +154,15 @@ class Link(Record):
     question: str
     created: datetime
     articles: tuple[str, ...]
+
+
+class Review(Record):
+    """What a reader said of a passage as a reply to an exchange: a score of 1 to 5, and whether it would mislead."""
+
+    exchange: str
+    passage: str
+    score: int
+    wrong: bool
 
 
 class Answer(Record):

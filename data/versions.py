@@ -38,7 +38,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
+class Difference:
     """`since`: the earlier import. `corpus`: the latest corpus, if it was taught from that import."""
 
     since: str
@@ -55,7 +55,7 @@ class Review:
         return f"{f'{len(self.exchanges):,} answers' if self.exchanges else 'no answer'} of {self.corpus}"
 
 
-def review(workspace: Workspace, tickets: Path) -> Review | None:
+def difference(workspace: Workspace, tickets: Path) -> Difference | None:
     """Compares an import with the one that the latest corpus was taught from, or, without a corpus, with the one before
     it. None where there is neither."""
     finished = workspace.finished("tickets")
@@ -64,9 +64,9 @@ def review(workspace: Workspace, tickets: Path) -> Review | None:
         taught = workspace.find("tickets", manifest_of(corpus).inputs.get("tickets", ""))
     except NotFound:
         earlier = finished[: finished.index(tickets)]
-        return Review(earlier[-1].name, "", compare(earlier[-1], tickets)) if earlier else None
+        return Difference(earlier[-1].name, "", compare(earlier[-1], tickets)) if earlier else None
     changes = [] if taught == tickets else list(_resting(corpus, compare(taught, tickets)))
-    return Review(taught.name, corpus.name, changes)
+    return Difference(taught.name, corpus.name, changes)
 
 
 def compare(before: Path, after: Path) -> list[Change]:
@@ -107,7 +107,7 @@ def _resting(corpus: Path, changes: list[Change]) -> Iterator[Change]:
         yield replace(change, exchanges=tuple(sorted(rested)))
 
 
-def summary(found: Review | None) -> list[str]:
+def summary(found: Difference | None) -> list[str]:
     """What `deskmate import` says of it; nothing where no article changed."""
     if found is None or not found.changes:
         return []

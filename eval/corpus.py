@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from data.parquet import read_rows
+from data.parquet import read_any, read_rows
 from data.records import Article, Exchange, Manifest, Passage, Rejected
 from data.workspace import manifest_of
 from eval.examples import Count, Example, Group, of_exchanges, of_rejected, of_texts, spread
@@ -76,11 +76,9 @@ def load(path: Path) -> Corpus:
     """Of the passages only ids and kinds are read whole. Raises NotFound or BadInput for what is missing or damaged."""
     exchanges = sorted(read_rows(path / "exchanges.parquet", Exchange), key=lambda each: (each.created, each.id))
     passages, evidence = _passages(path / "passages.parquet")
-    articles = path / "articles.parquet"
-    rejected = path / "rejected.parquet"
     return Corpus(
-        manifest_of(path), exchanges, read_rows(rejected, Rejected) if rejected.is_file() else [],
-        read_rows(articles, Article) if articles.is_file() else [], passages, evidence,
+        manifest_of(path), exchanges, read_any(path / "rejected.parquet", Rejected),
+        read_any(path / "articles.parquet", Article), passages, evidence,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ KINDS: dict[str, tuple[str, str, str]] = {
     "near_duplicate": ("ask nearly the same as another", "one of them is enough, and the test has to be fair", OCHRE),
     "beyond_limit": ("are beyond the limit you set", "desk.limit_train; still looked up as past replies", CLAY),
     "article": ("articles could not be read", "", RUST),
+    "review": ("reviews could not be read", "", RUST),
 }
 SPLITS: dict[Split, tuple[str, str]] = {
     "train": ("to learn from", SAGE),

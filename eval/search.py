@@ -19,7 +19,7 @@ import numpy.typing as npt
 from bot.knowledge import Knowledge
 from bot.passages import searchable
 from bot.ranking import nearness
-from data.parquet import read_rows
+from data.parquet import read_any
 from data.records import ANSWER, Link, Passage
 from data.text import overlap
 from eval.retrieval import At, Linked, Overlap, Retrieval, Search, Shared
@@ -37,9 +37,7 @@ Floats = npt.NDArray[np.float32]
 
 def measure(known: Knowledge, tickets: Path) -> Retrieval:
     """Both questions as far as the desk has enough to ask, and what a search takes."""
-    path = tickets / "links.parquet"
-    links = read_rows(path, Link) if path.is_file() else []
-    found, examples = linked(known, links)
+    found, examples = linked(known, read_any(tickets / "links.parquet", Link))
     past = [place for place, passage in enumerate(known.passages) if passage.kind == "ticket"]
     texts = [searchable(known.passages[place]) for place in past[-200:]]
     return Retrieval(

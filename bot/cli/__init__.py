@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from bot.cli import articles, corpus, inspect, loop, models, operate, privacy
+from bot.cli import articles, corpus, inspect, loop, models, operate, privacy, review
 from data.errors import DeskmateError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ inspect.register(app)
 corpus.register(app)
 privacy.register(app)
 articles.register(app)
+review.register(app)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import typer
 from bot.cli.options import ConfigFile, Settings, opened
 
 if TYPE_CHECKING:
-    from data.versions import Review
+    from data.versions import Difference
 
 AGAIN = (
     "next: `deskmate teach` finds the evidence anew and asks the teacher again where what it is shown is not the same\n"
@@ -24,15 +24,15 @@ def register(app: typer.Typer) -> None:
 
 def articles(config: ConfigFile = None, settings: Settings = None) -> None:
     """Which articles changed since the corpus was taught, and which training exchanges rested on them."""
-    from data.versions import review
+    from data.versions import difference
 
     _, workspace = opened(config, settings)
     tickets = workspace.latest("tickets")
-    for line in report(review(workspace, tickets), tickets.name):
+    for line in report(difference(workspace, tickets), tickets.name):
         typer.echo(line)
 
 
-def report(found: Review | None, tickets: str) -> Iterator[str]:
+def report(found: Difference | None, tickets: str) -> Iterator[str]:
     if found is None:
         yield f"nothing to compare {tickets} with; run `deskmate import` again when the articles have changed"
     elif found.since == tickets:
@@ -43,7 +43,7 @@ def report(found: Review | None, tickets: str) -> Iterator[str]:
         yield from _changes(found, tickets)
 
 
-def _changes(found: Review, tickets: str) -> Iterator[str]:
+def _changes(found: Difference, tickets: str) -> Iterator[str]:
     yield f"{tickets} compared with {found.since}" + (f", which {found.corpus} was taught from" if found.corpus else "")
     for change in found.changes:
         yield f"{change.kind:<8} {change.title} ({change.id})"

@@ -52,7 +52,7 @@ def run_import(workspace: Workspace, values: Config, path: Path | None = None, a
     from data.importers import find
     from data.importers.hub import local
     from data.importing import import_desk, summary
-    from data.versions import review
+    from data.versions import difference
     from data.versions import summary as changes
 
     desk = values.desk
@@ -63,8 +63,9 @@ def run_import(workspace: Workspace, values: Config, path: Path | None = None, a
     made = import_desk(
         workspace, source, folder, columns=desk.columns, first_reply_only=desk.first_reply_only,
         heldout=desk.heldout, validation=desk.validation, limit_train=desk.limit_train, rules=desk.rules,
+        reviews=Path(desk.reviews) if desk.reviews else None,
     )  # fmt: skip
-    for line in (*summary(made), *changes(review(workspace, made))):
+    for line in (*summary(made), *changes(difference(workspace, made))):
         typer.echo(line)
     if desk.is_named_as_the_sample(path):
         typer.echo(f"the bot still speaks for {desk.name}, {desk.about}: set desk.name and desk.about in deskmate.toml")

@@ -24,6 +24,7 @@ def configuration(corpus: Path, overrides: list[str]) -> Config:
         "desk.about=the help desk of an e-mail program",
         f"desk.tickets={corpus / 'tickets.jsonl.gz'}",
         f"desk.articles={corpus / 'articles.jsonl.gz'}",
+        f"desk.reviews={Path(__file__).with_name('reviews.csv')}",
         "desk.first_reply_only=true",
         "desk.heldout=150",
         "desk.validation=300",

@@ -9,10 +9,8 @@ what a gate at that share does to good and bad ones. About 5 minutes; imports th
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,16 +18,16 @@ import numpy.typing as npt
 
 from bot.config import Config
 from bot.knowledge import load
+from bot.readers import LEAST
 from bot.worth import GOOD, WRONG, Worth
 from data.parquet import read_rows
-from data.records import Exchange
+from data.records import Exchange, Review
 from data.workspace import Workspace
 from tests.bench.thunderbird import prepared
 
 FOLDS = 8
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 STRENGTH = 0.1  # of the evidence against the prior that no feature tells anything
-LEAST = 3
 Array = npt.NDArray[Any]
 
 
@@ -48,20 +46,18 @@ def gathered(workspace: Workspace, config: Config) -> Reviews:
     known = load(workspace, tickets, config.retrieval)
     exchanges = {each.id: each for each in read_rows(tickets / "exchanges.parquet", Exchange)}
     places = {passage.id: place for place, passage in enumerate(known.passages)}
-    by_question: dict[str, list[dict[str, str]]] = defaultdict(list)
-    with Path(__file__).with_name("reviews.csv").open() as stream:
-        for row in csv.DictReader(stream):
-            if row["exchange"] in exchanges and row["passage"] in places:
-                by_question[row["exchange"]].append(row)
+    by_question: dict[str, list[Review]] = defaultdict(list)
+    for review in read_rows(tickets / "reviews.parquet", Review):
+        by_question[review.exchange].append(review)
     wanted = [exchanges[name] for name in by_question]
     features = [
-        known.features(exchange, vector, np.array([places[row["passage"]] for row in by_question[exchange.id]]))
+        known.features(exchange, vector, np.array([places[review.passage] for review in by_question[exchange.id]]))
         for exchange, vector in zip(wanted, known.embed(wanted), strict=True)
     ]
-    rows = [row for exchange in wanted for row in by_question[exchange.id]]
+    rows = [review for exchange in wanted for review in by_question[exchange.id]]
     return Reviews(
-        np.concatenate(features), np.array([int(row["score"]) >= LEAST for row in rows]),
-        np.array([row["wrong"] == "1" for row in rows]), np.array([row["exchange"] for row in rows]),
+        np.concatenate(features), np.array([review.score >= LEAST for review in rows]),
+        np.array([review.wrong for review in rows]), np.array([review.exchange for review in rows]),
     )  # fmt: skip
 
 

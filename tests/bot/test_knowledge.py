@@ -16,6 +16,7 @@ from bot.links import Links
 from bot.passages import FIRST_WORDS, LAST_WORDS, compared, explained, names, searchable, shorten
 from bot.quote import Quotes, quoted
 from bot.ranking import Ranking
+from bot.readers import readers_of
 from bot.vectors import Store
 from bot.worth import Said
 from data.parquet import write_rows
@@ -60,6 +61,7 @@ def known(tmp_path: Path) -> Knowledge:
         ready_R=np.zeros(0, np.int32), prefer=0.2, margin=0.2, words=20, quotes=Quotes(silent),
         ranking=ranking,
         said=Said(np.zeros((len(PASSAGES), 2), np.float32), np.zeros((len(PASSAGES), 4), np.float32)),
+        readers=readers_of([], [passage.id for passage in PASSAGES]),
         store=Store(tmp_path, "compass", compass),
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from data.articles import load_articles
 from data.articles.passages import chunks
 from data.parquet import write_rows
 from data.records import Answer, Article, Passage
-from data.versions import Review, compare, review, summary
+from data.versions import Difference, compare, difference, summary
 from data.workspace import Workspace
 
 RETURNS = "# Returns\n\nYou have 30 days.\n\n## Label\n\nIt costs £3.50.\n\n## Beans\n\nOnly unopened bags."
@@ -101,13 +101,13 @@ def test_an_article_under_a_new_name_still_says_what_it_said(workspace: Workspac
 def test_answers_that_rested_on_it(workspace: Workspace) -> None:
     one = imported(workspace, "one", returns=RETURNS, stamps=STAMPS)
     corpus = taught(workspace, one, [("T1-1", "returns#2"), ("returns#1", "returns#3"), ("stamps#1", "returns#2"), ()])
-    assert review(workspace, one) == Review(one.name, corpus.name, [])
+    assert difference(workspace, one) == Difference(one.name, corpus.name, [])
     assert told(workspace) == (
         0,
         f"{corpus.name} was taught from {one.name}, the latest import: no article changed since\n",
     )
     two = imported(workspace, "two", returns=RETURNS.replace("3.50", "4"))
-    found = review(workspace, two)
+    found = difference(workspace, two)
     assert found is not None
     assert {c.id: c.exchanges for c in found.changes} == {"returns": ("E0", "E2"), "stamps": ("E2",)}
     assert summary(found) == [
@@ -123,21 +123,21 @@ def test_answers_that_rested_on_it(workspace: Workspace) -> None:
 
 def test_a_change_that_no_answer_rested_on(workspace: Workspace) -> None:
     corpus = taught(workspace, imported(workspace, "one", returns=RETURNS), [("returns#1",)])
-    found = review(workspace, imported(workspace, "two", returns=RETURNS.replace("3.50", "4")))
+    found = difference(workspace, imported(workspace, "two", returns=RETURNS.replace("3.50", "4")))
     assert summary(found)[1:] == [f"no answer of {corpus.name} rested on words that are gone; see `deskmate articles`"]
 
 
 def test_without_a_corpus_an_import_is_compared_with_the_one_before(workspace: Workspace) -> None:
     one = imported(workspace, "one", returns=RETURNS)
-    assert review(workspace, one) is None
+    assert difference(workspace, one) is None
     code, output = told(workspace)
     assert (code, output.count("\n")) == (0, 1) and output.startswith(f"nothing to compare {one.name} with")
     two = imported(workspace, "two", returns=RETURNS)
-    assert summary(review(workspace, two)) == []
+    assert summary(difference(workspace, two)) == []
     assert told(workspace) == (0, f"no article changed between {one.name} and {two.name}\n")
     three = imported(workspace, "three")
-    assert summary(review(workspace, three)) == [f"articles: 1 removed since {two.name}"]
-    assert review(workspace, one) is None  # imported again, it is still the first
+    assert summary(difference(workspace, three)) == [f"articles: 1 removed since {two.name}"]
+    assert difference(workspace, one) is None  # imported again, it is still the first
     assert "rested" not in told(workspace)[1]
 
 
@@ -146,7 +146,7 @@ def test_a_corpus_whose_import_was_deleted_is_not_guessed_about(workspace: Works
     taught(workspace, one, [("returns#1",)])
     (one / "manifest.json").unlink()
     imported(workspace, "two", returns=RETURNS)
-    found = review(workspace, imported(workspace, "three", returns=STAMPS))
+    found = difference(workspace, imported(workspace, "three", returns=STAMPS))
     assert found is not None
     assert (found.corpus, found.exchanges) == ("", set())
 
