@@ -40,7 +40,7 @@ def configuration(corpus: Path, overrides: list[str]) -> Config:
         "teaching.max_tokens=160",
         "teaching.rows=1000",
         "teaching.human=true",
-        "teaching.deferral_share=0.06",
+        "teaching.deferral_share=0.03",
         "training.batch_tokens=4000",
         "training.max_length=1400",
         "evaluation.limit=100",

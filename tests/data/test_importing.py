@@ -12,8 +12,9 @@ from data.errors import BadInput, DeskmateError
 from data.importers import find
 from data.importing import import_desk, summary
 from data.parquet import read_rows
-from data.records import Article, Exchange, Passage, Rejected
+from data.records import Article, Exchange, Passage, Rejected, Review
 from data.redact import PLAIN
+from data.reviews import write_sheet
 from data.rules import Rules
 from data.spool import SCHEMA
 from data.workspace import Workspace, manifest_of
@@ -62,7 +63,7 @@ def asked(n: int) -> dict[str, object]:
     return made
 
 
-def run(desk: Path, *, rules: Rules = PLAIN, **changes: int) -> Path:
+def run(desk: Path, *, rules: Rules = PLAIN, reviews: Path | None = None, **changes: int) -> Path:
     sizes = {"heldout": 3, "validation": 2, "limit_train": 0, **changes}
     return import_desk(
         Workspace(desk / "ws"),
@@ -71,6 +72,7 @@ def run(desk: Path, *, rules: Rules = PLAIN, **changes: int) -> Path:
         columns={},
         first_reply_only=False,
         rules=rules,
+        reviews=reviews,
         **sizes,
     )
 
@@ -101,6 +103,22 @@ def test_everything_is_there_and_nothing_that_must_not_be(desk: Path) -> None:
     assert {path.name for path in made.iterdir()} == {
         "README.md", "manifest.json", *(f"{name}.parquet" for name in PARTS)
     }  # fmt: skip
+
+
+def test_reviews_are_imported_as_far_as_they_fit(desk: Path) -> None:
+    (note,) = [p for p in read_rows(run(desk) / "passages.parquet", Passage) if p.kind == "article"]
+    row = {"exchange": "A01-1", "passage": note.id, "version": note.version}
+    sheet = desk / "reviews.csv"
+    write_sheet(sheet, [row | {"score": "2"}, row | {"score": "9"}, row | {"score": "4", "version": "other"}, row])
+    made = run(desk, reviews=sheet)
+    assert read_rows(made / "reviews.parquet", Review) == [
+        Review(exchange="A01-1", passage=note.id, score=2, wrong=False)
+    ]
+    assert "1 reviews of evidence, 1 more of words that are gone" in summary(made)
+    (bad,) = [row for row in read_rows(made / "rejected.parquet", Rejected) if row.kind == "review"]
+    assert (bad.file, bad.line) == ("reviews.csv", 3)
+    write_sheet(sheet, [row | {"score": "3"}])
+    assert run(desk, reviews=sheet) != made, "another sheet is another import"
 
 
 def test_counts_and_summary(desk: Path) -> None:
