@@ -71,8 +71,12 @@ bench-training: setup ## training beside TRL: tokens and answers a second, losse
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'trl==1.16.*'
 	@$(BIN)/python -m tests.bench.training
 
+bench-distilling: setup ## soft labels beside TRL's GKDTrainer: answers a second, divergence from the teacher
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'trl==1.16.*'
+	@$(BIN)/python -m tests.bench.distilling
+
 clean: ## remove what the demo made (keeps the virtual environment and weights)
 	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
 	       workspace/releases workspace/knowledge workspace/inspect workspace/deskmate.db*
 
-.PHONY: help setup weights demo test check bench-thunderbird bench-ablation bench-evidence bench-retrieval bench-worth bench-opening bench-draft bench-same-vocabulary bench-teaching bench-outside bench-first-token bench-mutations bench-million bench-training clean
+.PHONY: help setup weights demo test check bench-thunderbird bench-ablation bench-evidence bench-retrieval bench-worth bench-opening bench-draft bench-same-vocabulary bench-teaching bench-outside bench-first-token bench-mutations bench-million bench-training bench-distilling clean

@@ -21,15 +21,14 @@ class Section(BaseModel):
 
 
 class Desk(Section):
-    """Whose desk it is and where its past tickets and articles lie. `columns` maps our names to a CSV's.
-    `reviews`: the sheet of `deskmate review`, filled in. `own`: e-mail
-    domains, addresses and telephone numbers of the desk, which are not redacted.
-    `names_model`: a spaCy model that finds more names than the built-in finder."""
+    """Whose desk it is and where its past tickets and articles lie. `reviews`: the sheet of `deskmate review`, filled
+    in. `columns` maps our names to a CSV's. `own`: e-mail domains, addresses and telephone numbers of the desk, which
+    are not redacted. `names_model`: a spaCy model that finds more names than the built-in finder."""
 
     name: str = "Kettlewick"
     tickets: str = "data/sample/tickets.jsonl"
     articles: str = "data/sample/articles"
-    reviews: str = ""
+    reviews: str = "data/sample/reviews.csv"
     about: str = "an online shop for coffee and tea gear"
     columns: dict[str, str] = {}
     own: Annotated[tuple[str, ...], AfterValidator(checked)] = ()
@@ -41,8 +40,15 @@ class Desk(Section):
 
     def articles_beside(self, tickets: Path | None) -> Path | None:
         """The articles to import with `tickets` (None: those of the settings): the sample shop's only with its own."""
-        wanted = self._sample(tickets) or self.articles != Desk().articles
-        return Path(self.articles) if self.articles and wanted else None
+        return self._beside(tickets, "articles")
+
+    def reviews_beside(self, tickets: Path | None) -> Path | None:
+        """The sheet of reviews that goes with `tickets`, likewise."""
+        return self._beside(tickets, "reviews")
+
+    def _beside(self, tickets: Path | None, what: Literal["articles", "reviews"]) -> Path | None:
+        path = getattr(self, what)
+        return Path(path) if path and (self._sample(tickets) or path != getattr(Desk(), what)) else None
 
     def is_named_as_the_sample(self, tickets: Path | None) -> bool:
         """Whether these are another desk's tickets under the sample shop's name."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from bot import prompt
 from bot.answering import Job
 from bot.config import Config
-from bot.knowledge import load
+from bot.loading import load
 from bot.quote import quoted
 from data.parquet import read_rows
 from data.records import Exchange, Passage, Source, Standing

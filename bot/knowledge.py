@@ -11,36 +11,26 @@ an anchor answers only tickets opened after it: no reply is ever built from its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from bot.briefs import ROWS, Places, gather_briefs, matched, most_asked, nearest_past, shares_of
+from bot.briefs import Places, matched
 from bot.cosines import Floats
-from bot.encoder import Vectors, load_encoder
-from bot.links import ENOUGH, NEWEST, Opened, alike, heard, linked
+from bot.encoder import Vectors
+from bot.links import Opened
 from bot.passages import article_of, compared, explained, names, searchable, shorten, ticket_of
-from bot.quote import Quotes, quotable
-from bot.ranking import Ranking, best, load_words, nearness, scaled
-from bot.readers import Readers, readers_of
-from bot.reranking import Choose, chooser, nearest
-from bot.vectors import Store, once
-from bot.weights import resolve
-from bot.worth import NEIGHBOURS, Question, Said, all_said, features, weigh
-from data.parquet import read_any, read_rows
-from data.records import Exchange, Link, Passage, Review, Standing
-from data.workspace import Workspace, digest, file_sha256
+from bot.quote import Quotes
+from bot.ranking import Ranking, best, nearness, scaled
+from bot.readers import Readers
+from bot.reranking import Choose, nearest
+from bot.vectors import Store
+from bot.worth import NEIGHBOURS, SHIPPED, Question, Said, Weights, features, weigh
+from data.records import Exchange, Passage, Standing
 
-if TYPE_CHECKING:
-    from bot.config import Retrieval
-
-CODE = "knowledge-6"
-SEARCH = "search-8"  # raised when the same knowledge would answer a question with another brief
+SEARCH = "search-9"  # raised when the same knowledge would answer a question with another brief
 BLAS = ThreadpoolController()  # beside a busy engine two threads of BLAS wait for each other longer than one reads
 NEAR = 8  # briefs looked at that are near as a whole, and as many whose anchor, ticket or article, is
 SMALL_TALK = (
@@ -78,7 +68,8 @@ class Knowledge:
     where there is none; `shares_BN`: bot/briefs.py. `opened_P` is 0 for articles, which are always known. `ready_R`:
     the briefs most asked for, the nearest unless another is nearer by more than `prefer`. `margin`: how much more
     another brief must be worth than the nearest to be taken instead. `far`: the cosine below which what is nearest is
-    too far; `talk_SD`: the vectors of SMALL_TALK. `said`: bot/worth.py; `readers`, `choose`: modules of their own."""
+    too far; `talk_SD`: the vectors of SMALL_TALK. `said`, `weights`: bot/worth.py; `readers`, `choose`: modules of
+    their own."""
 
     id: str
     passages: list[Passage]
@@ -98,6 +89,7 @@ class Knowledge:
     far: float = -1.0
     talk_SD: Vectors | None = None
     choose: Choose = nearest
+    weights: Weights = SHIPPED
 
     def search(self, question: str, *, before: datetime | None = None, ticket: str = "") -> Found:
         """The brief by whose anchor, as a reply, a customer would gain most (bot/worth.py), the anchor first, each
@@ -145,7 +137,7 @@ class Knowledge:
         """One of the numbers of near briefs, what its anchor is worth, and the codes that it has to be about."""
         codes = explained(asked.text, self._anchors(near))
         near = [number for number, anchor in zip(near, self._anchors(near), strict=True) if names(anchor, codes)]
-        worth = weigh(self._features(asked, self.briefs_BN[near, 0], ticket))
+        worth = weigh(self._features(asked, self.briefs_BN[near, 0], ticket), self.weights)
         order = np.argsort(-(worth.gains + np.where(np.arange(len(near)), 0.0, self.margin)), kind="stable")
         chosen = self.choose(asked.text, [near[place] for place in order])
         return chosen, float(worth.scores[near.index(chosen)]), codes
@@ -193,7 +185,7 @@ class Knowledge:
         """The anchors by which, as replies to a past question, its customer would gain most, the best first."""
         asked = self._asked(exchange.question, vector, exchange.created)
         near = self._near(asked, exchange.ticket_id)
-        gains_K = weigh(self._features(asked, self.briefs_BN[near, 0], exchange.ticket_id)).gains
+        gains_K = weigh(self._features(asked, self.briefs_BN[near, 0], exchange.ticket_id), self.weights).gains
         return self._anchors([near[place] for place in best(gains_K, count)])
 
     def _asked(self, question: str, vector: Vectors, before: datetime | None) -> Asked:
@@ -238,63 +230,3 @@ class Knowledge:
     def ready(self) -> list[list[Passage]]:
         """The briefs most questions are answered from, the most wanted first: worth reading before anybody asks."""
         return [self.brief(int(number)) for number in self.ready_R]
-
-
-def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
-    """The knowledge of one imported desk; embeds what was not embedded before and keeps the vectors beside it."""
-    passages = read_rows(tickets / "passages.parquet", Passage)
-    folder = workspace.root / "knowledge"
-    encoder = load_encoder(resolve(settings.model, workspace, "embeddings"), folder / "encoders")
-    store = Store(folder, settings.model, encoder)
-    texts = [searchable(passage) for passage in passages]
-    held = (tickets / file for file in ("passages.parquet", "links.parquet", "reviews.parquet"))
-    name = digest([settings.model, CODE, [file_sha256(path) for path in held if path.is_file()]])
-    said = all_said(store, name, passages)
-    opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in passages])
-    ranking = _ranking(store, name, tickets, passages, texts, said.vectors_PD, opened_P)
-    owner_P = np.unique([ticket_of(passage) for passage in passages], return_inverse=True)[1]
-    kept = f"{name}-{settings.tickets}-{settings.articles}"
-    briefs_BN = once(
-        folder / f"{kept}.npy",
-        lambda: gather_briefs(ranking, texts, opened_P, owner_P, settings.tickets, settings.articles),
-    )
-    choose, mark = chooser(settings, [passages[place] for place in briefs_BN[:, 0]])
-    past_R = np.flatnonzero(opened_P)[-ROWS:]
-    asked = partial(store.vectors, "questions", [compared(texts[place]) for place in past_R])  # only where it is needed
-    nearest_R = once(
-        folder / f"{kept}-{SEARCH}-nearest-past.npy",
-        lambda: nearest_past(asked(), owner_P[past_R], ranking.vectors_PD, owner_P, briefs_BN),
-    )
-    known = Knowledge(
-        f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, shares_of(briefs_BN),
-        np.zeros(0, np.intp), settings.prefer, settings.margin, settings.words, Quotes(encoder), ranking,
-        said, readers_of(read_any(tickets / "reviews.parquet", Review), [each.id for each in passages]), store,
-        far=float(np.quantile(nearest_R, settings.far)) if len(nearest_R) else -1.0,
-        talk_SD=encoder(list(SMALL_TALK)), choose=choose,
-    )  # fmt: skip
-    answered_R = once(
-        folder / f"{kept}{mark}-{digest([SEARCH, settings.margin])}-answered.npy",
-        lambda: known.answered(past_R, asked()),
-    )
-    known = replace(known, ready_R=most_asked(answered_R, len(briefs_BN))[: settings.ready])
-    lines = sorted({line for brief in known.ready() for passage in brief for line in quotable(passage)})
-    known.quotes.known |= zip(lines, store.vectors("quotes", lines), strict=True)
-    return known
-
-
-def _ranking(
-    store: Store, name: str, tickets: Path, passages: Sequence[Passage], texts: Sequence[str], said_PD: Vectors,
-    opened_P: Opened,
-) -> Ranking:  # fmt: skip
-    piece_C = np.array([place for place, passage in enumerate(passages) if passage.kind == "article"], np.intp)
-    article_C = [article_of(passages[place]) for place in piece_C]
-    first_A = np.array([n for n, name in enumerate(article_C) if n == 0 or name != article_C[n - 1]], np.intp)
-    vectors_PD = store.vectors("passages", texts)
-    given = read_any(tickets / "links.parquet", Link)
-    links = linked(given, store.vectors("links", [link.question for link in given]), [article_C[n] for n in first_A])
-    if len(given) < ENOUGH and len(first_A):
-        past_T = np.flatnonzero(opened_P)[-NEWEST:]
-        article_T = once(store.folder / f"{name}-heard.npy", lambda: alike(said_PD[past_T], said_PD[piece_C], first_A))
-        links = heard(links, vectors_PD[past_T], opened_P[past_T], article_T)
-    words = load_words(store.folder / f"{name}-words", [f"{passage.title}\n{passage.text}" for passage in passages])
-    return Ranking(vectors_PD, piece_C, first_A, links, words)

@@ -3,7 +3,8 @@
 Two logistic regressions over what is known before any model speaks. Their weights were fitted on 7,200 passages that
 readers scored blind as replies to 2,400 questions of the real desk (tests/bench/worth.py, which fits them again): good
 is a score of 3 or more of 5, wrong is what would mislead this customer. Cross-validated by question, both AUCs are .80
-(.75 and .65 where no passage was reviewed before), and what is taken for good with a chance of .7 is good in .7.
+(.75 and .65 where no passage was reviewed before), and what is taken for good with a chance of .7 is good in .7. A desk
+with reviews of its own begins from these weights and has its own (bot/loading.py).
 
 Suffixes name shapes: P passages, K candidates, D dimensions, F features, S of what is said alone.
 """
@@ -39,6 +40,17 @@ GOOD = (
 WRONG = (
     0.486, 0.081, -1.783, -0.519, 0.511, -3.494, 0.270, -0.114, 1.967, 0.064, -1.514, -0.264, 0.925, -0.003, 0.978,
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Of both regressions: [F] each."""
+
+    good_F: Floats
+    wrong_F: Floats
+
+
+SHIPPED = Weights(np.array(GOOD, np.float32), np.array(WRONG, np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +138,8 @@ def features(
     return made_KF
 
 
-def weigh(features_KF: Floats) -> Worth:
-    return Worth(_chance(features_KF, GOOD), _chance(features_KF, WRONG))
+def weigh(features_KF: Floats, weights: Weights = SHIPPED) -> Worth:
+    return Worth(chance(features_KF, weights.good_F), chance(features_KF, weights.wrong_F))
 
 
 def _agreement(said_KD: Vectors, replies_ND: Vectors) -> Floats:
@@ -139,6 +151,6 @@ def _agreement(said_KD: Vectors, replies_ND: Vectors) -> Floats:
     return made
 
 
-def _chance(features_KF: npt.NDArray[np.floating], weights: Sequence[float]) -> Floats:
-    made: Floats = (1 / (1 + np.exp(-(features_KF @ np.array(weights))))).astype(np.float32)
+def chance(features_KF: npt.NDArray[np.floating], weight_F: npt.NDArray[np.floating]) -> Floats:
+    made: Floats = (1 / (1 + np.exp(-(features_KF @ weight_F)))).astype(np.float32)
     return made

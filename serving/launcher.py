@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from bot import draft, knowledge, launch, releases
+from bot import draft, launch, releases
 from bot.attempt import Speaker
 from bot.config import Config
 from bot.engine import Engine
 from bot.knowledge import Found
+from bot.loading import load
 from bot.releases import Release
 from data.records import Passage
 from data.workspace import FOLDERS, Workspace, digest
@@ -92,7 +93,7 @@ class LocalLauncher:
 
     def _load(self, release: Release) -> tuple[Find, Briefs]:
         folder = self._workspace.find("tickets", release.tickets)
-        known = knowledge.load(self._workspace, folder, release.retrieval)
+        known = load(self._workspace, folder, release.retrieval)
         return known.search, known.ready()
 
     def _log(self, name: str) -> Path:

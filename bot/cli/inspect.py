@@ -56,7 +56,7 @@ def run_inspect(workspace: Workspace, values: Config, *, measure: bool = False) 
 
 def measure_retrieval(workspace: Workspace, tickets: Path, values: Config, path: Path) -> Retrieval:
     """How well search finds what agents used, kept for the page."""
-    from bot.knowledge import load
+    from bot.loading import load
     from eval.search import measure
 
     found = measure(load(workspace, tickets, values.retrieval), tickets)

@@ -63,7 +63,7 @@ def run_import(workspace: Workspace, values: Config, path: Path | None = None, a
     made = import_desk(
         workspace, source, folder, columns=desk.columns, first_reply_only=desk.first_reply_only,
         heldout=desk.heldout, validation=desk.validation, limit_train=desk.limit_train, rules=desk.rules,
-        reviews=Path(desk.reviews) if desk.reviews else None,
+        reviews=desk.reviews_beside(path),
     )  # fmt: skip
     for line in (*summary(made), *changes(difference(workspace, made))):
         typer.echo(line)

@@ -1,4 +1,4 @@
-"""`deskmate review`: a sheet in which a support team says what the bot's evidence is worth as replies."""
+"""`deskmate review`: a sheet in which a support team says what the notes of the bot are worth as replies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def review(
 def run_review(workspace: Workspace, values: Config, sheet: Path, questions: int, notes: int) -> int:
     """Adds rows to a sheet, or makes it; returns how many. The test's questions are never among them."""
     from bot.desk import spread
-    from bot.knowledge import load
+    from bot.loading import load
     from bot.passages import spoken
     from data.parquet import read_rows
     from data.records import Exchange

@@ -11,7 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 from bot.config import load as configured
-from bot.knowledge import Knowledge, load
+from bot.knowledge import Knowledge
+from bot.loading import load
 from data.workspace import Workspace
 
 INSIDE = (

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 
 from bot.encoder import Encode, load_encoder, plain
-from bot.knowledge import Knowledge, load
+from bot.knowledge import Knowledge
 from bot.links import NEWEST, alike, heard, linked
+from bot.loading import load
 from bot.passages import searchable
 from bot.weights import resolve
 from data.parquet import read_rows

@@ -70,10 +70,11 @@ class Pace:
         self.add(time.perf_counter() - began, trainer.history[-1]["tokens"], answers)
 
 
-def beside(base: str, kind: str, steps: int, trainer: Any, folder: Path) -> tuple[Pace, Pace, Path]:
-    """TRL's steps and ours, one after the other; returns both paces and TRL's adapter."""
+def beside(base: str, kind: str, steps: int, trainer: Any, folder: Path, teacher: str = "") -> tuple[Pace, Pace, Path]:
+    """TRL's steps and ours, one after the other; returns both paces and TRL's adapter. With a teacher TRL distils."""
     theirs, mine = Pace("TRL"), Pace("Deskmate")
     command = [sys.executable, "-m", "tests.bench.training_peer", base, kind, str(steps), str(folder)]
+    command += ["--teacher", teacher] if teacher else []
     seen = 0.0
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as peer:
         assert peer.stdin and peer.stdout

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import TrainerCallback
+from transformers import AutoTokenizer, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from distillation.student import lora
@@ -43,12 +43,43 @@ class Turns(TrainerCallback):  # type: ignore[misc]
         self.seconds = time.perf_counter() - self.began
 
     def on_log(self, *_: Any, logs: dict[str, Any], **rest: Any) -> None:
-        if "num_tokens" in logs and "loss" in logs:
-            say({"seconds": self.seconds, "seen": logs["num_tokens"]})
+        if "loss" in logs:
+            say({"seconds": self.seconds, "seen": logs.get("num_tokens", 0.0)})  # GKDTrainer does not count them
 
 
 def say(line: dict[str, float]) -> None:
     print("\n" + json.dumps(line), flush=True)
+
+
+def trainer_of(given: argparse.Namespace) -> Any:
+    """SFTTrainer; with a teacher GKDTrainer, which reads it in every step: all distributions, no answers of its own."""
+    common = {
+        "output_dir": str(given.folder), "max_steps": given.steps, "per_device_train_batch_size": ROWS,
+        "learning_rate": SETTINGS.learning_rate, "lr_scheduler_type": "cosine", "warmup_steps": 0.05,
+        "logging_steps": 1, "save_strategy": "no", "report_to": "none", "disable_tqdm": True,
+        "use_cpu": not torch.cuda.is_available(), "seed": SETTINGS.seed, **OPTIONS[given.kind],
+    }  # fmt: skip
+    rows = [
+        {"prompt": [dict(message) for message in row.messages],
+         "completion": [{"role": "assistant", "content": row.answer}]}
+        for row in bench_rows(64, 1)
+    ]  # fmt: skip
+    if given.teacher is None:
+        return SFTTrainer(
+            model=given.base,
+            args=SFTConfig(**common),
+            train_dataset=Dataset.from_list(rows),
+            peft_config=lora(SETTINGS),
+        )
+    from trl.experimental.gkd import GKDConfig, GKDTrainer
+
+    whole = [{"messages": [*row["prompt"], *row["completion"]]} for row in rows]
+    kind = {"lmbda": 0.0, "beta": 0.0, "temperature": 1.0, "teacher_model_init_kwargs": {"dtype": "bfloat16"}}
+    return GKDTrainer(
+        model=given.base, teacher_model=str(given.teacher), args=GKDConfig(**common, **kind, max_length=2048),
+        train_dataset=Dataset.from_list(whole), processing_class=AutoTokenizer.from_pretrained(given.base),
+        peft_config=lora(SETTINGS),
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -57,21 +88,9 @@ def main() -> None:
     parser.add_argument("kind", choices=OPTIONS)
     parser.add_argument("steps", type=int)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--teacher", type=Path)
     given = parser.parse_args()
-    rows = [
-        {"prompt": [dict(message) for message in row.messages],
-         "completion": [{"role": "assistant", "content": row.answer}]}
-        for row in bench_rows(64, 1)
-    ]  # fmt: skip
-    arguments = SFTConfig(
-        output_dir=str(given.folder), max_steps=given.steps, per_device_train_batch_size=ROWS,
-        learning_rate=SETTINGS.learning_rate, lr_scheduler_type="cosine", warmup_steps=0.05, logging_steps=1,
-        save_strategy="no", report_to="none", disable_tqdm=True, use_cpu=not torch.cuda.is_available(),
-        seed=SETTINGS.seed, **OPTIONS[given.kind],
-    )  # fmt: skip
-    trainer = SFTTrainer(
-        model=given.base, args=arguments, train_dataset=Dataset.from_list(rows), peft_config=lora(SETTINGS)
-    )
+    trainer = trainer_of(given)
     trainer.add_callback(Turns())
     trainer.train()
     trainer.save_model(str(given.folder / "adapter"))

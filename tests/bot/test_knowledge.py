@@ -11,8 +11,9 @@ import pytest
 from bot.briefs import COMPANIONS, gather_briefs, matched, most_asked, nearest_past, shares_of
 from bot.config import Retrieval
 from bot.encoder import Vectors
-from bot.knowledge import Knowledge, load
+from bot.knowledge import Knowledge
 from bot.links import Links
+from bot.loading import load
 from bot.passages import FIRST_WORDS, LAST_WORDS, compared, explained, names, searchable, shorten
 from bot.quote import Quotes, quoted
 from bot.ranking import Ranking
@@ -175,7 +176,7 @@ def test_what_is_farther_than_past_questions_were_is_too_far_and_a_greeting_is_s
 def test_briefs_are_gathered_anew_when_only_the_links_or_the_replies_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.knowledge.load_encoder", lambda *_: lambda texts, **_: np.ones((len(texts), 2), "float32"))
+    monkeypatch.setattr("bot.loading.load_encoder", lambda *_: lambda texts, **_: np.ones((len(texts), 2), "float32"))
     (tmp_path / "model").mkdir()
     settings = Retrieval(model=str(tmp_path / "model"))
     link = Link(ticket="a", question="a", created=START, articles=("x",))

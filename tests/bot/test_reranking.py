@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from bot.config import Retrieval
-from bot.knowledge import NEAR, Knowledge, load
+from bot.knowledge import NEAR, Knowledge
+from bot.loading import load
 from bot.passages import shorten
 from bot.reranking import load_reranker
 from data.errors import BadInput
@@ -65,7 +66,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """To its encoder all notes are equally near, and there are no more of them than are looked at."""
-    monkeypatch.setattr("bot.knowledge.load_encoder", lambda *_: lambda texts, **_: np.ones((len(texts), 2), "float32"))
+    monkeypatch.setattr("bot.loading.load_encoder", lambda *_: lambda texts, **_: np.ones((len(texts), 2), "float32"))
     (tmp_path / "embeds").mkdir()
     write_rows(tmp_path / "tickets" / "passages.parquet", PASSAGES, Passage)
     return tmp_path

@@ -10,7 +10,7 @@ from typing import Any
 import gguf
 import pytest
 
-from bot import knowledge, releases
+from bot import releases
 from bot.config import Config, Retrieval
 from bot.knowledge import Found
 from data.errors import BadInput
@@ -25,7 +25,7 @@ def test_a_release_keeps_its_own_retrieval(tmp_path: Path, monkeypatch: pytest.M
         loaded.append(settings)
         return SimpleNamespace(search=lambda question: Found([]), ready=lambda: [])
 
-    monkeypatch.setattr(knowledge, "load", load)
+    monkeypatch.setattr("serving.launcher.load", load)
     workspace = Workspace(tmp_path)
     monkeypatch.setattr(Workspace, "find", lambda self, kind, name: tmp_path)
     kept = [

@@ -1,0 +1,81 @@
+"""Soft labels beside TRL's GKDTrainer: `make bench-distilling` (with `pip install --no-deps 'trl==1.16.*'`).
+
+The teacher is the starter student, taught the training benchmark's rows; its student is the starter student. Deskmate
+reads the teacher once and stores the likeliest tokens of each place; GKDTrainer (lmbda 0, beta 0: forward KL on the
+given answers; tuned as in the training benchmark, teacher in bfloat16) reads it whole in every step. Steps alternate,
+each trainer in a process of its own. Prints answers a second, what the one reading took, and the divergence from the
+teacher that is left after as many steps, by one function, beside that before the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from transformers import AutoTokenizer
+
+from bot.weights import resolve
+from data.workspace import Workspace
+from distillation.memory import keep_freed
+from distillation.rows import Example, encode_all
+from distillation.scorer import Reader
+from tests.bench.same_vocabulary import DEVICE, merged
+from tests.bench.training import beside, loss_of, ours
+from tests.bench.training_rows import bench_rows
+
+EPOCHS = 3  # of the teacher
+
+
+def tuned(base: str, examples: list[Example], folder: Path) -> str:
+    trainer = ours(base, examples, EPOCHS * len(examples) // 8, folder)
+    while trainer.step < EPOCHS * len(examples) // 8:
+        trainer._learn()
+    trainer.student.save(folder / "adapter")
+    return merged(base, folder, folder / "teacher")
+
+
+def read(teacher: str, examples: list[Example]) -> list[Example]:
+    reader = Reader(teacher, torch.bfloat16, DEVICE)
+    parts = [(each.ids[: each.prompt], each.ids[each.prompt :]) for each in examples]
+    found = reader.score_ids([prompt for prompt, _ in parts], [answer for _, answer in parts])
+    return [replace(each, soft=soft) for each, soft in zip(examples, found, strict=True)]
+
+
+def compare(base: str, steps: int, folder: Path) -> None:
+    examples, _ = encode_all(AutoTokenizer.from_pretrained(base), bench_rows(64, 1), 2000)
+    teacher = tuned(base, examples, folder / "tuned")
+    began = time.perf_counter()
+    soft = read(teacher, examples)
+    reading = time.perf_counter() - began
+    trainer = ours(base, soft, steps, folder / "ours", alpha=0.0)
+    divergences = [loss_of(trainer)]
+    theirs, mine, adapter = beside(base, "tuned", steps, trainer, folder / "theirs", teacher)
+    divergences.append(loss_of(trainer))
+    trainer.student.load(adapter)
+    divergences.append(loss_of(trainer))
+    (tokens, answers), (_, peer) = mine.rates(), theirs.rates()
+    print(
+        f"{steps} steps of 8 rows\n"
+        f"Deskmate   {answers:5.2f} answers/s ({tokens:.0f} tokens/s), divergence {divergences[1]:.3f}\n"
+        f"           the teacher was read once, in {reading:.0f} s ({len(soft) / reading:.2f} answers/s)\n"
+        f"GKDTrainer {peer:5.2f} answers/s, divergence {divergences[2]:.3f} ({divergences[0]:.3f} before)\n"
+        f"Deskmate / GKDTrainer: {answers / peer:.2f}; with the reading, for one epoch "
+        f"{1 / (1 / answers + reading / len(soft)) / peer:.2f}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workspace", type=Path, default=Path("workspace"))
+    parser.add_argument("--steps", type=int, default=8)
+    given = parser.parse_args()
+    with TemporaryDirectory() as folder, keep_freed():
+        compare(resolve("starter-student", Workspace(given.workspace), "hf"), given.steps, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
