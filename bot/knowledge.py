@@ -21,7 +21,7 @@ from bot.briefs import Places, matched
 from bot.cosines import Floats
 from bot.encoder import Vectors
 from bot.links import Opened
-from bot.passages import article_of, compared, explained, names, searchable, shorten, ticket_of
+from bot.passages import answering, article_of, compared, explained, names, searchable, shorten, ticket_of
 from bot.quote import Quotes
 from bot.ranking import Ranking, best, nearness, scaled
 from bot.readers import Readers
@@ -135,8 +135,9 @@ class Knowledge:
 
     def _choice(self, asked: Asked, near: Sequence[int], ticket: str) -> tuple[int, float, frozenset[str]]:
         """One of the numbers of near briefs, what its anchor is worth, and the codes that it has to be about."""
-        codes = explained(asked.text, self._anchors(near))
-        near = [number for number, anchor in zip(near, self._anchors(near), strict=True) if names(anchor, codes)]
+        anchors = self._anchors(near)
+        codes = explained(asked.text, anchors)
+        near = [near[place] for place in answering(anchors, codes)]
         worth = weigh(self._features(asked, self.briefs_BN[near, 0], ticket), self.weights)
         order = np.argsort(-(worth.gains + np.where(np.arange(len(near)), 0.0, self.margin)), kind="stable")
         chosen = self.choose(asked.text, [near[place] for place in order])

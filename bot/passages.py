@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from data.records import ANSWER, Passage
 
@@ -39,6 +39,19 @@ def explained(question: str, found: Iterable[Passage]) -> frozenset[str]:
 def names(passage: Passage, codes: frozenset[str]) -> bool:
     """Whether a passage may answer about these codes, if any: what E05 means is no answer about E01."""
     return not codes or not codes.isdisjoint(CODE.findall(_whole_text(passage)))
+
+
+def answering(found: Sequence[Passage], codes: frozenset[str]) -> list[int]:
+    """Places of those that may answer about these codes: under whose heading, or for whose past question, they stand,
+    if an article's heading is among them; else all that name them. A page says E01 to tell it from its own E1."""
+    headed = [place for place, each in enumerate(found) if codes & set(CODE.findall(_heading(each)))]
+    if any(found[place].kind == "article" for place in headed):
+        return headed
+    return [place for place, each in enumerate(found) if names(each, codes)]
+
+
+def _heading(passage: Passage) -> str:
+    return searchable(passage) if passage.kind == "ticket" else passage.title
 
 
 def _whole_text(passage: Passage) -> str:

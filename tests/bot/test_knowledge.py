@@ -14,7 +14,7 @@ from bot.encoder import Vectors
 from bot.knowledge import Knowledge
 from bot.links import Links
 from bot.loading import load
-from bot.passages import FIRST_WORDS, LAST_WORDS, compared, explained, names, searchable, shorten
+from bot.passages import FIRST_WORDS, LAST_WORDS, answering, compared, explained, names, searchable, shorten
 from bot.quote import Quotes, quoted
 from bot.ranking import Ranking
 from bot.readers import readers_of
@@ -204,6 +204,9 @@ def test_only_a_code_that_an_article_explains_rules_notes_out() -> None:
     assert [names(each, codes) for each in found] == [False, True, True, False]
     assert not explained("broken!! says E01", found[:2]) and not explained("broken!!", found)
     assert names(found[0], frozenset())
+    aside = found[2].model_copy(update={"title": "Kettle", "text": "E01, with a nought, is another machine's."})
+    assert answering([*found, aside], codes) == [1, 2], "a heading or a past question rules out what names it aside"
+    assert answering([found[0], found[1], aside], codes) == [1, 2] and answering(found, frozenset()) == [0, 1, 2, 3]
 
 
 def test_neither_shown_nor_quoted_is_a_note_about_another_code(known: Knowledge) -> None:
