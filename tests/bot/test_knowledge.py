@@ -9,20 +9,16 @@ import numpy as np
 import pytest
 
 from bot.briefs import COMPANIONS, gather_briefs, matched, most_asked, nearest_past, shares_of
-from bot.config import Retrieval
 from bot.encoder import Vectors
 from bot.knowledge import Knowledge
 from bot.links import Links
-from bot.loading import load
 from bot.passages import FIRST_WORDS, LAST_WORDS, answering, compared, explained, names, searchable, shorten
 from bot.quote import Quotes, quoted
 from bot.ranking import Ranking
 from bot.readers import readers_of
 from bot.vectors import Store
 from bot.worth import Said
-from data.parquet import write_rows
-from data.records import Link, Passage
-from data.workspace import Workspace
+from data.records import Passage
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ANGLES = {"a": 0.0, "b": 0.2, "c": 0.4, "c E01": 0.4, "x": 0.1, "y": 1.5, "far": 2.6}
@@ -171,22 +167,6 @@ def test_what_is_farther_than_past_questions_were_is_too_far_and_a_greeting_is_s
     assert [talk.search(question).standing for question in ("far", "b")] == ["small_talk", "known"]
     empty = dataclasses.replace(known, briefs_BN=known.briefs_BN[:0], shares_BN=known.shares_BN[:0])
     assert empty.search("b").standing == "far"
-
-
-def test_briefs_are_gathered_anew_when_only_the_links_or_the_replies_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.loading.load_encoder", lambda *_: lambda texts, **_: np.ones((len(texts), 2), "float32"))
-    (tmp_path / "model").mkdir()
-    settings = Retrieval(model=str(tmp_path / "model"))
-    link = Link(ticket="a", question="a", created=START, articles=("x",))
-    changed = [PASSAGES[0].model_copy(update={"text": "Customer: a\nAgent: Otherwise."}), *PASSAGES[1:]]
-    names = []
-    for passages, links in ((PASSAGES, []), (PASSAGES, []), (PASSAGES, [link]), (changed, [])):
-        write_rows(tmp_path / "tickets" / "passages.parquet", passages, Passage)
-        write_rows(tmp_path / "tickets" / "links.parquet", links, Link)
-        names.append(load(Workspace(tmp_path), tmp_path / "tickets", settings).id)
-    assert names[0] == names[1] and len(set(names)) == 3
 
 
 def test_a_long_question_is_compared_by_its_beginning_and_its_end() -> None:
