@@ -11,21 +11,23 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
 STRENGTH = 10.0  # of the prior, for a feature of unit spread: what an example weighs is at most 1/4
-LEAST = 1e-6
+FREE = 1.0  # of the prior for how common the label is, which desks differ in
+FLAT = 1e-6  # spread of what does not vary
 
 
 def fitted(features_NF: Array, label_N: npt.NDArray[np.bool_], prior_F: Array) -> Array:
-    """The likeliest weights [F]; how far each may leave its prior goes by the feature's spread, the first is free."""
+    """The likeliest weights [F]; how far each may leave its prior goes by its feature's spread. The prior, where all
+    labels are the same: they do not tell what tells them apart."""
     from scipy.optimize import minimize
     from scipy.special import expit
 
     prior_F = np.array(prior_F, np.float64)
-    if not len(label_N):
+    if label_N.all() or not label_N.any():
         return prior_F
     spread_F = features_NF.std(axis=0, dtype=np.float64)
-    spread_F[spread_F < LEAST] = 1.0
+    spread_F[spread_F < FLAT] = 1.0
     unit_NF = features_NF / spread_F
-    strength_F = np.where(np.arange(len(prior_F)), STRENGTH, LEAST)
+    strength_F = np.where(np.arange(len(prior_F)), STRENGTH, FREE)
 
     def loss(left_F: Array) -> tuple[float, Array]:
         """Of weights so far from the prior, each in units of its feature's spread; and its gradient."""

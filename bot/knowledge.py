@@ -135,13 +135,25 @@ class Knowledge:
 
     def _choice(self, asked: Asked, near: Sequence[int], ticket: str) -> tuple[int, float, frozenset[str]]:
         """One of the numbers of near briefs, what its anchor is worth, and the codes that it has to be about."""
+        worths, codes = self._ordered(asked, near, ticket)
+        chosen = self.choose(asked.text, list(worths))
+        return chosen, worths[chosen], codes
+
+    def _ordered(self, asked: Asked, near: Sequence[int], ticket: str) -> tuple[dict[int, float], frozenset[str]]:
+        """The near briefs that may answer, the one by which a customer gains most first, with what their anchors are
+        worth; and the codes that they are about."""
         anchors = self._anchors(near)
         codes = explained(asked.text, anchors)
         near = [near[place] for place in answering(anchors, codes)]
         worth = weigh(self._features(asked, self.briefs_BN[near, 0], ticket), self.weights)
         order = np.argsort(-(worth.gains + np.where(np.arange(len(near)), 0.0, self.margin)), kind="stable")
-        chosen = self.choose(asked.text, [near[place] for place in order])
-        return chosen, float(worth.scores[near.index(chosen)]), codes
+        return {near[place]: float(worth.scores[place]) for place in order}, codes
+
+    def candidates(self, exchange: Exchange, vector: Vectors, count: int) -> list[Passage]:
+        """What could be the first note to a past question, the best first; whole."""
+        asked = self._asked(exchange.question, vector, exchange.created)
+        near = self._near(asked, exchange.ticket_id)
+        return self._anchors(list(self._ordered(asked, near, exchange.ticket_id)[0])[:count]) if near else []
 
     def answered(self, places_R: Places, vectors_RD: Vectors) -> Places:
         """The briefs that past questions would have been answered from when they were asked, -1 for none: [R]."""
@@ -181,13 +193,6 @@ class Knowledge:
         """What passages are judged by as replies to a past question: [K, F] of bot/worth.py."""
         asked = self._asked(exchange.question, vector, exchange.created)
         return self._features(asked, places_K, exchange.ticket_id)
-
-    def candidates(self, exchange: Exchange, vector: Vectors, count: int) -> list[Passage]:
-        """The anchors by which, as replies to a past question, its customer would gain most, the best first."""
-        asked = self._asked(exchange.question, vector, exchange.created)
-        near = self._near(asked, exchange.ticket_id)
-        gains_K = weigh(self._features(asked, self.briefs_BN[near, 0], exchange.ticket_id), self.weights).gains
-        return self._anchors([near[place] for place in best(gains_K, count)])
 
     def _asked(self, question: str, vector: Vectors, before: datetime | None) -> Asked:
         until = np.inf if before is None else before.timestamp()

@@ -18,17 +18,17 @@ import numpy.typing as npt
 from bot.briefs import ROWS, gather_briefs, most_asked, nearest_past, shares_of
 from bot.cosines import Floats
 from bot.encoder import Vectors, load_encoder
-from bot.fitting import fitted
+from bot.fitting import STRENGTH, fitted
 from bot.knowledge import SEARCH, SMALL_TALK, Knowledge
 from bot.links import ENOUGH, NEWEST, Opened, alike, heard, linked
 from bot.passages import article_of, compared, searchable, ticket_of
 from bot.quote import Quotes, quotable
 from bot.ranking import Ranking, load_words
-from bot.readers import LEAST, readers_of
+from bot.readers import readers_of
 from bot.reranking import chooser
 from bot.vectors import Store, once
 from bot.weights import resolve
-from bot.worth import SHIPPED, Weights, all_said
+from bot.worth import GOOD, SHIPPED, WRONG, Weights, all_said
 from data.parquet import read_any, read_rows
 from data.records import Exchange, Link, Passage, Review
 from data.workspace import Workspace, digest, file_sha256
@@ -46,8 +46,8 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
     encoder = load_encoder(resolve(settings.model, workspace, "embeddings"), folder / "encoders")
     store = Store(folder, settings.model, encoder)
     texts = [searchable(passage) for passage in passages]
-    held = (tickets / file for file in ("passages.parquet", "links.parquet", "reviews.parquet"))
-    name = digest([settings.model, CODE, [file_sha256(path) for path in held if path.is_file()]])
+    name = digest([settings.model, CODE, *_hashes(tickets, "passages", "links")])
+    judged = digest([name, SEARCH, STRENGTH, GOOD, WRONG, *_hashes(tickets, "exchanges", "reviews")])
     said = all_said(store, name, passages)
     opened_P = np.array([passage.created.timestamp() if passage.created else 0.0 for passage in passages])
     ranking = _ranking(store, name, tickets, passages, texts, said.vectors_PD, opened_P)
@@ -65,15 +65,15 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
         lambda: nearest_past(asked(), owner_P[past_R], ranking.vectors_PD, owner_P, briefs_BN),
     )
     known = Knowledge(
-        f"{name}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, shares_of(briefs_BN),
+        f"{judged}{mark}", passages, ranking.vectors_PD, opened_P, briefs_BN, shares_of(briefs_BN),
         np.zeros(0, np.intp), settings.prefer, settings.margin, settings.words, Quotes(encoder), ranking,
         said, readers_of(read_any(tickets / "reviews.parquet", Review), [each.id for each in passages]), store,
         far=float(np.quantile(nearest_R, settings.far)) if len(nearest_R) else -1.0,
         talk_SD=encoder(list(SMALL_TALK)), choose=choose,
     )  # fmt: skip
-    known = replace(known, weights=_weights(known, tickets, folder / f"{kept}-{SEARCH}-weights.npy"))
+    known = replace(known, weights=_weights(known, tickets, folder / f"{kept}-{judged}-weights.npy"))
     answered_R = once(
-        folder / f"{kept}{mark}-{digest([SEARCH, settings.margin])}-answered.npy",
+        folder / f"{kept}{mark}-{digest([judged, settings.margin])}-answered.npy",
         lambda: known.answered(past_R, asked()),
     )
     return _readied(replace(known, ready_R=most_asked(answered_R, len(briefs_BN))[: settings.ready]))
@@ -84,6 +84,11 @@ def _readied(known: Knowledge) -> Knowledge:
     lines = sorted({line for brief in known.ready() for passage in brief for line in quotable(passage)})
     known.quotes.known |= zip(lines, known.store.vectors("quotes", lines), strict=True)
     return known
+
+
+def _hashes(tickets: Path, *names: str) -> list[str]:
+    paths = [tickets / f"{name}.parquet" for name in names]
+    return [file_sha256(path) if path.is_file() else "" for path in paths]
 
 
 def _ranking(
@@ -106,7 +111,7 @@ def _ranking(
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """What was said of N notes: their features [N, F], whether each was good and wrong, whose question it was to be."""
+    """What was said of N notes: their features [N, F], whether each was good and wrong, for which exchange."""
 
     features_NF: Floats
     good_N: npt.NDArray[np.bool_]
@@ -115,11 +120,13 @@ class Reviewed:
 
 
 def reviewed(known: Knowledge, tickets: Path) -> Reviewed:
-    """The desk's reviews, each as it would have been foretold without the other reviews of its ticket."""
+    """The reviews of train exchanges (thresholds are read off the others), each note with its record from other
+    tickets."""
     by_question: dict[str, list[Review]] = defaultdict(list)
     for review in read_any(tickets / "reviews.parquet", Review):
         by_question[review.exchange].append(review)
-    wanted = [each for each in read_rows(tickets / "exchanges.parquet", Exchange) if each.id in by_question]
+    every = read_rows(tickets / "exchanges.parquet", Exchange)
+    wanted = [each for each in every if each.split == "train" and each.id in by_question]
     places = {passage.id: place for place, passage in enumerate(known.passages)}
     found = [
         known.features(exchange, vector, np.array([places[review.passage] for review in by_question[exchange.id]]))
@@ -128,17 +135,17 @@ def reviewed(known: Knowledge, tickets: Path) -> Reviewed:
     rows = [review for exchange in wanted for review in by_question[exchange.id]]
     return Reviewed(
         np.concatenate(found) if found else np.zeros((0, len(SHIPPED.good_F)), np.float32),
-        np.array([review.score >= LEAST for review in rows], np.bool_),
+        np.array([review.good for review in rows], np.bool_),
         np.array([review.wrong for review in rows], np.bool_), np.array([review.exchange for review in rows], np.str_),
     )  # fmt: skip
 
 
 def _weights(known: Knowledge, tickets: Path, path: Path) -> Weights:
-    """What notes are worth on this desk: as elsewhere, as far as its reviews do not say otherwise."""
+    """What notes are worth on this desk: as elsewhere (bot/worth.py), as far as its reviews do not say otherwise."""
 
     def made() -> Floats:
         said = reviewed(known, tickets)
         pairs = ((said.good_N, SHIPPED.good_F), (said.wrong_N, SHIPPED.wrong_F))
         return np.stack([fitted(said.features_NF, label_N, prior_F) for label_N, prior_F in pairs]).astype(np.float32)
 
-    return Weights(*once(path, made)) if known.readers.own else SHIPPED
+    return Weights(*once(path, made)) if known.readers.by_ticket else SHIPPED

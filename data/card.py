@@ -28,6 +28,11 @@ LEFT_OUT = {
     "beyond_limit": "training exchanges beyond `desk.limit_train` (kept as evidence)",
     "rejected": "rows that could not be used; see rejected.parquet",
 }
+NO_REVIEW = {
+    "stale_reviews": "are of words that are gone",
+    "test_reviews": "of the test's questions",
+    "dropped: review": "cannot be read (rejected.parquet)",
+}
 REASONS = {
     "unreadable": "rows of the export that could not be read",
     "again": "tickets that came before under the same id",

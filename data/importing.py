@@ -20,7 +20,7 @@ from pathlib import Path
 
 from data.articles import files, load_articles
 from data.articles.passages import chunks
-from data.card import LEFT_OUT, card
+from data.card import LEFT_OUT, NO_REVIEW, card
 from data.clean import cap_words
 from data.errors import BadInput, DeskmateError
 from data.importers import Source
@@ -29,7 +29,7 @@ from data.parquet import write_rows
 from data.reading import Read, moment, read
 from data.records import Article, Exchange, Link, Passage, Rejected, Review
 from data.redact import PLAIN, anonymous
-from data.reviews import load_reviews, read_sheet
+from data.reviews import Sheet, load_reviews, read_sheet
 from data.rules import Rules
 from data.split import divide
 from data.spool import Spool, spooled
@@ -52,9 +52,9 @@ def import_desk(
     inputs = {"tickets": _fingerprint(source.path, (part.path for part in source.parts))}
     if articles is not None:
         inputs["articles"] = _fingerprint(articles, (part.path for part in files(articles)))
-    if reviews is not None:
-        read_sheet(reviews)  # faulty, it is so before anything is read
-        inputs["reviews"] = file_sha256(reviews)
+    sheet = Sheet("", []) if reviews is None else read_sheet(reviews)
+    if sheet.rows:
+        inputs["reviews"] = digest(sheet.rows)
     draft = workspace.draft("tickets", inputs, {
         "columns": columns, "first_reply_only": first_reply_only, "heldout": heldout,
         "validation": validation, "limit_train": limit_train, "code": CODE, "rules": asdict(rules),
@@ -69,7 +69,7 @@ def import_desk(
             divide(spool, heldout, validation, limit_train)
             for row in damaged:
                 spool.reject(row.model_copy(update={"kind": "article"}))
-            counts = _write(draft.path, spool, found, reviews)
+            counts = _write(draft.path, spool, found, sheet)
             text = card(source.path.name, source.why, spool.spans(), counts)
         write_bytes(draft.path / "README.md", text.encode())
     except DeskmateError:
@@ -120,12 +120,12 @@ def _items(source: Source, first_reply_only: bool, rules: Rules) -> Iterator[Rea
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _write(folder: Path, spool: Spool, articles: Sequence[Article], reviews: Path | None) -> dict[str, float]:
+def _write(folder: Path, spool: Spool, articles: Sequence[Article], sheet: Sheet) -> dict[str, float]:
     """The Parquet files; returns what the manifest counts."""
     pieces = [piece for article in articles for piece in chunks(article)]
-    reviewed, stale = _reviews(spool, reviews, chain(pieces, _past(spool)))
+    reviewed, left = _reviews(spool, sheet, chain(pieces, _past(spool)))
     counts = _counts(spool)
-    counts["reviews"], counts["stale_reviews"] = write_rows(folder / "reviews.parquet", reviewed, Review), stale
+    counts |= {"reviews": write_rows(folder / "reviews.parquet", reviewed, Review), **left}
     counts["articles"] = write_rows(folder / "articles.parquet", articles, Article)
     counts["links"] = write_rows(folder / "links.parquet", _links(spool, articles), Link)
     write_rows(folder / "exchanges.parquet", spool.exchanges(), Exchange)
@@ -135,14 +135,15 @@ def _write(folder: Path, spool: Spool, articles: Sequence[Article], reviews: Pat
     return counts
 
 
-def _reviews(spool: Spool, sheet: Path | None, passages: Iterable[Passage]) -> tuple[list[Review], int]:
-    """What a support team said of these passages; and how many of its rows are of passages that are gone."""
-    if sheet is None:
-        return [], 0
-    reviewed, bad, stale = load_reviews(sheet, passages)
+def _reviews(spool: Spool, sheet: Sheet, passages: Iterable[Passage]) -> tuple[list[Review], dict[str, float]]:
+    """What a support team said of these passages; and how many of its rows count no more."""
+    if not sheet.rows:
+        return [], {}
+    test = frozenset(exchange.id for exchange in spool.exchanges() if exchange.split == "heldout")
+    reviewed, bad, left = load_reviews(sheet, passages, test)
     for row in bad:
         spool.reject(row)
-    return reviewed, stale
+    return reviewed, left
 
 
 def _past(spool: Spool) -> Iterator[Passage]:
@@ -194,8 +195,7 @@ def summary(path: Path) -> list[str]:
         f"{counts['redactions']:,} personal details redacted, "
         f"{counts['internal_notes_kept_out']:,} internal notes kept out",
     ]
-    if counts["reviews"] or counts["stale_reviews"]:
-        lines.append(
-            f"{counts['reviews']:,} reviews of evidence, {counts['stale_reviews']:,} more of words that are gone"
-        )
+    if reviews := counts["reviews"] + sum(counts[name] for name in NO_REVIEW):
+        apart = ", ".join(f"{counts[name]:,} {why}" for name, why in NO_REVIEW.items())
+        lines.append(f"{counts['reviews']:,} of {reviews:,} reviews count; of the others {apart}")
     return lines + [f"left out: {counts[name]:,} {what}" for name, what in LEFT_OUT.items() if counts[name]]

@@ -18,6 +18,7 @@ Source = Literal["teacher", "hindsight", "human", "extract", "student", "base", 
 Kind = Literal["answer", "clarify", "defer"]
 Route = Literal["student", "teacher", "human"]
 Standing = Literal["known", "far", "small_talk"]  # of a question: whether what the desk knows is near enough to it
+LEAST_GOOD = 3  # of five: it moves the customer forward
 ANSWER = "\nAgent: "  # between question and reply in the text of a past ticket
 
 
@@ -163,6 +164,10 @@ class Review(Record):
     passage: str
     score: int
     wrong: bool
+
+    @property
+    def good(self) -> bool:
+        return self.score >= LEAST_GOOD
 
 
 class Answer(Record):

@@ -16,7 +16,7 @@ import pytest
 
 from data.parquet import read_rows
 from data.records import Exchange
-from data.reviews import read_sheet, write_sheet
+from data.reviews import exchange_of, read_sheet, write_sheet
 from data.workspace import Workspace, manifest_of
 from tests.engine_server import EngineServer, Script
 
@@ -119,19 +119,20 @@ def test_optimise_killed_at_several_moments_ends_with_the_same_model(made: list[
 
 
 def test_what_a_team_writes_into_the_sheet_counts_after_the_next_import(made: list[str], tmp_path: Path) -> None:
-    sheet = tmp_path / "reviews.csv"
+    sheet = tmp_path / "reviews.xlsx"
 
     def run(*words: str) -> str:
         return subprocess.run([DESKMATE, *words, *made], check=True, capture_output=True, text=True).stdout
 
     assert run("review", str(sheet), "--questions", "3").startswith(f"{sheet}: 6 rows to score")
-    rows = read_sheet(sheet)
-    write_sheet(sheet, [row | {"score": "1", "wrong": "y"} for row in rows])
+    write_sheet(sheet, [row | {"score": "1", "wrong": "y"} for row in read_sheet(sheet).rows])
     assert "6 rows" in run("review", str(sheet), "--questions", "3")
-    assert [row["score"] for row in read_sheet(sheet)] == ["1"] * 6 + [""] * 6, "what was scored stays"
-    assert "\n6 reviews of evidence, 0 more" in run("import", "--set", f"desk.reviews={sheet}")
-    heldout = {each.id for each in exchanges(made) if each.split == "heldout"}
-    assert heldout.isdisjoint(row["exchange"] for row in read_sheet(sheet))
+    rows = read_sheet(sheet).rows
+    assert [row["score"] for row in rows] == ["1"] * 6 + [""] * 6, "what was scored stays"
+    assert "\n6 of 6 reviews count" in run("import", "--set", f"desk.reviews={sheet}")
+    train = {each.id for each in exchanges(made) if each.split == "train"}
+    assert {exchange_of(row) for row in rows} <= train
+    run("review", str(sheet), "--questions", "1", "--set", f"desk.reviews={sheet}")  # searched as reviewed
 
 
 def exchanges(made: list[str]) -> list[Exchange]:

@@ -13,7 +13,7 @@ from data.workspace import Workspace
 
 NEXT = (
     "fill in score (1 wrong for this customer, 2 no use, 3 helps a bit, 4 good, 5 send it as it is) and wrong (y where "
-    "it would mislead);\nsave it as CSV, set desk.reviews to it in deskmate.toml, run `deskmate import`"
+    "it would mislead);\nset desk.reviews to the file in deskmate.toml, then run `deskmate import`"
 )
 
 
@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def review(
-    sheet: Annotated[Path, typer.Argument(help="A CSV file; what is in it already stays.")],
+    sheet: Annotated[Path, typer.Argument(help="An Excel (.xlsx) or CSV file; what is in it already stays.")],
     questions: Annotated[int, typer.Option(min=1, help="How many past questions to add, the newest first.")] = 50,
     notes: Annotated[int, typer.Option(min=1, max=9, help="How many replies to each.")] = 2,
     config: ConfigFile = None,
@@ -35,25 +35,24 @@ def review(
 
 
 def run_review(workspace: Workspace, values: Config, sheet: Path, questions: int, notes: int) -> int:
-    """Adds rows to a sheet, or makes it; returns how many. The test's questions are never among them."""
+    """Adds rows to a sheet, or makes it; returns how many. Only what may be learned from is asked about."""
     from bot.desk import spread
     from bot.loading import load
     from bot.passages import spoken
     from data.parquet import read_rows
     from data.records import Exchange
-    from data.reviews import read_sheet, write_sheet
+    from data.reviews import exchange_of, key, read_sheet, write_sheet
 
-    kept = read_sheet(sheet) if sheet.exists() else []
-    there = {row["exchange"] for row in kept}
+    there = {exchange_of(row) for row in read_sheet(sheet).rows} if sheet.exists() else set()
     tickets = workspace.latest("tickets")
     known = load(workspace, tickets, values.retrieval)
-    every = read_rows(tickets / "exchanges.parquet", Exchange)
-    asked = spread([each for each in every if each.split != "heldout" and each.id not in there], questions)
+    train = [each for each in read_rows(tickets / "exchanges.parquet", Exchange) if each.split == "train"]
+    asked = spread([each for each in train if each.id not in there], questions)
     rows = [
-        {"exchange": exchange.id, "question": exchange.question, "passage": passage.id, "version": passage.version,
-         "reply": spoken(passage)}
+        {"question": exchange.question, "reply": spoken(passage), "id": key(exchange.id, passage)}
         for exchange, vector in zip(asked, known.embed(asked), strict=True)
         for passage in known.candidates(exchange, vector, notes)
-    ]  # fmt: skip
+    ]
+    kept = read_sheet(sheet).rows if sheet.exists() else []  # as it is now: a team may have saved it in the meantime
     write_sheet(sheet, [*kept, *rows])
     return len(rows)

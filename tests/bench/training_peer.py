@@ -35,6 +35,9 @@ class Turns(TrainerCallback):  # type: ignore[misc]
 
     began = seconds = 0.0
 
+    def __init__(self, uncounted: bool) -> None:
+        self.uncounted = uncounted  # GKDTrainer does not say how many tokens it saw
+
     def on_step_begin(self, *_: Any, **rest: Any) -> None:
         sys.stdin.readline()
         self.began = time.perf_counter()
@@ -44,7 +47,8 @@ class Turns(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, *_: Any, logs: dict[str, Any], **rest: Any) -> None:
         if "loss" in logs:
-            say({"seconds": self.seconds, "seen": logs.get("num_tokens", 0.0)})  # GKDTrainer does not count them
+            seen = 0.0 if self.uncounted else logs["num_tokens"]
+            say({"seconds": self.seconds, "seen": seen})
 
 
 def say(line: dict[str, float]) -> None:
@@ -91,7 +95,7 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path)
     given = parser.parse_args()
     trainer = trainer_of(given)
-    trainer.add_callback(Turns())
+    trainer.add_callback(Turns(uncounted=given.teacher is not None))
     trainer.train()
     trainer.save_model(str(given.folder / "adapter"))
 

@@ -18,7 +18,7 @@ from bot.ranking import Ranking
 from bot.readers import readers_of
 from bot.vectors import Store
 from bot.worth import Said
-from data.records import Passage
+from data.records import Exchange, Passage, Turn
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ANGLES = {"a": 0.0, "b": 0.2, "c": 0.4, "c E01": 0.4, "x": 0.1, "y": 1.5, "far": 2.6}
@@ -173,6 +173,17 @@ def test_a_long_question_is_compared_by_its_beginning_and_its_end() -> None:
     long = " ".join(f"w{number}" for number in range(200))
     assert compared("Where is it?\nPlease  tell") == "Where is it?\nPlease  tell"
     assert compared(long).split() == [f"w{n}" for n in (*range(FIRST_WORDS), *range(200 - LAST_WORDS, 200))]
+
+
+def test_what_a_team_is_asked_about_is_what_would_be_said_first(known: Knowledge) -> None:
+    asked = Exchange(
+        id="n-1", ticket_id="n", subject="", product="", topic="", created=START + timedelta(days=9),
+        split="train", turns=(Turn(role="customer", text="c"),), human_reply="",
+    )  # fmt: skip
+    (vector,) = known.vectors(["c"])
+    found = known.candidates(asked, vector, 2)
+    assert len(found) == 2 and found[0].id == known.search("c", before=asked.created).passages[0].id
+    assert found[0].text == PASSAGES[2].text, "whole"
 
 
 def test_only_a_code_that_an_article_explains_rules_notes_out() -> None:

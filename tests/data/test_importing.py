@@ -14,7 +14,7 @@ from data.importing import import_desk, summary
 from data.parquet import read_rows
 from data.records import Article, Exchange, Passage, Rejected, Review
 from data.redact import PLAIN
-from data.reviews import write_sheet
+from data.reviews import key, write_sheet
 from data.rules import Rules
 from data.spool import SCHEMA
 from data.workspace import Workspace, manifest_of
@@ -106,18 +106,24 @@ def test_everything_is_there_and_nothing_that_must_not_be(desk: Path) -> None:
 
 
 def test_reviews_are_imported_as_far_as_they_fit(desk: Path) -> None:
-    (note,) = [p for p in read_rows(run(desk) / "passages.parquet", Passage) if p.kind == "article"]
-    row = {"exchange": "A01-1", "passage": note.id, "version": note.version}
+    plain = run(desk)
+    (note,) = [p for p in read_rows(plain / "passages.parquet", Passage) if p.kind == "article"]
+    test = next(e.id for e in read_rows(plain / "exchanges.parquet", Exchange) if e.split == "heldout")
+    other = note.model_copy(update={"text": "other"})
+    keys = [key("A01-1", note), key("A01-1", note), key("A01-1", other), key(test, note)]
     sheet = desk / "reviews.csv"
-    write_sheet(sheet, [row | {"score": "2"}, row | {"score": "9"}, row | {"score": "4", "version": "other"}, row])
+    write_sheet(sheet, [{"id": name, "score": score} for name, score in zip(keys, "2924", strict=True)])
     made = run(desk, reviews=sheet)
     assert read_rows(made / "reviews.parquet", Review) == [
         Review(exchange="A01-1", passage=note.id, score=2, wrong=False)
     ]
-    assert "1 reviews of evidence, 1 more of words that are gone" in summary(made)
     (bad,) = [row for row in read_rows(made / "rejected.parquet", Rejected) if row.kind == "review"]
-    assert (bad.file, bad.line) == ("reviews.csv", 3)
-    write_sheet(sheet, [row | {"score": "3"}])
+    assert (bad.file, bad.line, bad.record) == ("reviews.csv", 3, "A01-1")
+    assert (
+        "1 of 4 reviews count; of the others 1 are of words that are gone, 1 of the test's questions, "
+        "1 cannot be read (rejected.parquet)"
+    ) in summary(made)
+    write_sheet(sheet, [{"id": keys[0], "score": "3"}])
     assert run(desk, reviews=sheet) != made, "another sheet is another import"
 
 
