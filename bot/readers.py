@@ -46,7 +46,7 @@ def readers_of(reviews: Sequence[Review], passages: Sequence[str]) -> Readers:
     counts_P3 = np.zeros((len(places), 3), np.float32)
     by_ticket: dict[str, tuple[tuple[int, Counts], ...]] = {}
     for review in reviews:
-        place, ticket = places[review.passage], review.exchange.rpartition("-")[0]
+        place, ticket = places[review.passage], review.exchange.rpartition("-")[0] or review.exchange
         said = np.array([1, review.good, review.wrong], np.float32)
         counts_P3[place] += said
         by_ticket[ticket] = (*by_ticket.get(ticket, ()), (place, said))
