@@ -30,7 +30,7 @@ from bot.vectors import Store
 from bot.worth import NEIGHBOURS, SHIPPED, Question, Said, Weights, features, weigh
 from data.records import Exchange, Passage, Standing
 
-SEARCH = "search-9"  # raised when the same knowledge would answer a question with another brief
+SEARCH = "search-10"  # raised when the same knowledge would answer a question with another brief
 BLAS = ThreadpoolController()  # beside a busy engine two threads of BLAS wait for each other longer than one reads
 NEAR = 8  # briefs looked at that are near as a whole, and as many whose anchor, ticket or article, is
 SMALL_TALK = (
@@ -92,9 +92,8 @@ class Knowledge:
     weights: Weights = SHIPPED
 
     def search(self, question: str, *, before: datetime | None = None, ticket: str = "") -> Found:
-        """The brief by whose anchor, as a reply, a customer would gain most (bot/worth.py), the anchor first, each
-        passage cut to what is shown; `score` is its cosine, `worth` the anchor's chance to be good and not wrong, and
-        `quote` the sentence nearest of all.
+        """The brief whose anchor is worth most as a reply (bot/worth.py), the anchor first, each passage cut to what is
+        shown; `score` is its cosine, `worth` what the anchor is worth, and `quote` the sentence nearest of all.
 
         `before` admits only briefs of tickets opened earlier; `ticket` is the id of the one at hand, never its own
         evidence.
@@ -140,13 +139,13 @@ class Knowledge:
         return chosen, worths[chosen], codes
 
     def _ordered(self, asked: Asked, near: Sequence[int], ticket: str) -> tuple[dict[int, float], frozenset[str]]:
-        """The near briefs that may answer, the one by which a customer gains most first, with what their anchors are
-        worth; and the codes that they are about."""
+        """The near briefs that may answer, those first whose anchors are worth most, with that; and the codes that they
+        are about."""
         anchors = self._anchors(near)
         codes = explained(asked.text, anchors)
         near = [near[place] for place in answering(anchors, codes)]
         worth = weigh(self._features(asked, self.briefs_BN[near, 0], ticket), self.weights)
-        order = np.argsort(-(worth.gains + np.where(np.arange(len(near)), 0.0, self.margin)), kind="stable")
+        order = np.argsort(-(worth.scores + np.where(np.arange(len(near)), 0.0, self.margin)), kind="stable")
         return {near[place]: float(worth.scores[place]) for place in order}, codes
 
     def candidates(self, exchange: Exchange, vector: Vectors, count: int) -> list[Passage]:

@@ -2,7 +2,7 @@
 
 The teacher is the starter student, taught the training benchmark's rows; its student is the starter student. Deskmate
 reads the teacher once and stores the likeliest tokens of each place; GKDTrainer (lmbda 0, beta 0: forward KL on the
-given answers; tuned as in the training benchmark, teacher in bfloat16) reads it whole in every step. Steps alternate,
+given answers; all in bfloat16, nothing recomputed) reads it whole in every step. Steps alternate,
 each trainer in a process of its own. Prints answers a second, what the one reading took, and how far the student is
 from the teacher (KL of whole distributions, on rows that neither saw) before the first step and after as many.
 """
@@ -72,7 +72,7 @@ def compare(base: str, steps: int, folder: Path) -> None:
     reading = time.perf_counter() - began
     trainer = ours(base, soft, steps, folder / "ours", alpha=0.0)
     divergences = [divergence(trainer.student, reader, unseen)]
-    theirs, mine, adapter = beside(base, "tuned", steps, trainer, folder / "theirs", teacher)
+    theirs, mine, adapter = beside(base, "distilled", steps, trainer, folder / "theirs", teacher)
     divergences.append(divergence(trainer.student, reader, unseen))
     trainer.student.load(adapter)
     divergences.append(divergence(trainer.student, reader, unseen))

@@ -27,6 +27,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "gradient_checkpointing": False, "train_sampling_strategy": "group_by_length",
         "model_init_kwargs": {"dtype": "bfloat16"},
     },
+    "distilled": {"gradient_checkpointing": False, "model_init_kwargs": {"dtype": "bfloat16"}},
 }  # fmt: skip
 
 

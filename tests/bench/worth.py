@@ -44,12 +44,12 @@ def unseen(reviews: Reviewed, label_N: Array) -> Array:
 def first_of_each(reviews: Reviewed, good_N: Array, wrong_N: Array) -> Array:
     """The place of each question's best passage, the question most likely answered well first."""
     best: dict[str, int] = {}
-    worth = Worth(good_N, wrong_N)
+    scores_N = Worth(good_N, wrong_N).scores
     for place, question in enumerate(reviews.question_N):
-        if question not in best or worth.gains[place] > worth.gains[best[question]]:
+        if question not in best or scores_N[place] > scores_N[best[question]]:
             best[question] = place
     places = np.array(list(best.values()))
-    return places[np.argsort(-worth.scores[places], kind="stable")]
+    return places[np.argsort(-scores_N[places], kind="stable")]
 
 
 def report(reviews: Reviewed) -> None:

@@ -17,16 +17,16 @@ ALL = np.arange(3)
 
 
 def test_good_ones_rise_misleading_ones_fall_unread_ones_stay() -> None:
-    (good, misleads), (bad, wrong), unread = readers_of(REVIEWS, IDS).records(ALL, "")
-    assert good > 1 and misleads < -1 and bad < -1 and wrong > 1
-    assert list(unread) == [0, 0]
+    (good, misleads, read), (bad, wrong, _), unread = readers_of(REVIEWS, IDS).records(ALL, "")
+    assert good > 1 and misleads < -1 and bad < -1 and wrong > 1 and read == 1
+    assert list(unread) == [0, 0, 0]
     share = (4 + 2 * 0.5) / (4 + 2)  # four good ones beside two of the usual half
     assert good == pytest.approx(np.log(share / (1 - share)), abs=1e-6)
 
 
 def test_what_was_said_of_the_ticket_at_hand_is_left_out() -> None:
     readers = readers_of(REVIEWS[3:5], IDS)  # one of t3, good; one of t0, wrong
-    assert readers.records(ALL, "t3")[0].tolist() == [0, 0]
+    assert readers.records(ALL, "t3")[0].tolist() == [0, 0, 0]
     assert readers.records(ALL, "t3")[1].tolist() == readers.records(ALL, "")[1].tolist()
 
 
