@@ -2,9 +2,9 @@
 
 Two logistic regressions over what is known before any model speaks. Their weights were fitted on 9,188 passages that
 readers scored blind as replies to 3,064 questions of the real desk (tests/bench/worth.py, which fits them again): good
-is a score of 3 or more of 5, wrong is what would mislead this customer. Cross-validated by question, the AUCs are .80 and
-.83 (.75 and .65 where no passage was reviewed before), and what is taken for good with a chance of .7 is good in .7. A desk
-with reviews of its own begins from these weights and has its own (bot/loading.py).
+is a score of 3 or more of 5, wrong is what would mislead this customer. Cross-validated by question, the AUCs are .80
+and .83, and what is taken for good with a chance of .7 is good in .7. A desk with reviews of its own begins from these
+weights and has its own (bot/loading.py).
 
 Suffixes name shapes: P passages, K candidates, D dimensions, F features, S of what is said alone.
 """
@@ -35,10 +35,12 @@ NEIGHBOURS = 8  # past replies that a text is compared with: what several collea
 # 1, its share in what the nearest past questions were answered with (bot/ranking.py), its cosine once more; its record
 # with readers: good, wrong, whether it has one (bot/readers.py)
 GOOD = (
-    -3.344, -0.317, 3.376, 0.641, -0.421, 4.341, -0.131, -0.031, -1.690, 0.065, 0.239, 0.913, -0.870, 0.617, -0.041, 0.449,
+    -3.344, -0.317, 3.376, 0.641, -0.421, 4.341, -0.131, -0.031,
+    -1.690, 0.065, 0.239, 0.913, -0.870, 0.617, -0.041, 0.449,
 )  # fmt: skip
 WRONG = (
-    0.665, 0.087, -1.670, -0.535, 0.561, -3.252, 0.274, -0.100, 1.505, 0.015, -1.552, 0.949, 0.655, 0.015, 0.937, -0.831,
+    0.665, 0.087, -1.670, -0.535, 0.561, -3.252, 0.274, -0.100,
+    1.505, 0.015, -1.552, 0.949, 0.655, 0.015, 0.937, -0.831,
 )  # fmt: skip
 
 
