@@ -44,6 +44,8 @@ def names(passage: Passage, codes: frozenset[str]) -> bool:
 def answering(found: Sequence[Passage], codes: frozenset[str]) -> list[int]:
     """Places of those that may answer about these codes: under whose heading, or for whose past question, they stand,
     if an article's heading is among them; else all that name them. A page says E01 to tell it from its own E1."""
+    if not codes:
+        return list(range(len(found)))
     headed = [place for place, each in enumerate(found) if codes & set(CODE.findall(_heading(each)))]
     if any(found[place].kind == "article" for place in headed):
         return headed

@@ -23,7 +23,7 @@ from distillation.trim import trim
 
 SHORTEST_WORDS = 5
 LEAST_AGREEMENT = 0.4
-TRUSTED = 0.4  # notes worth this may be taught where our agent said something else
+TRUSTED = 0.35  # notes worth this may be taught where our agent said something else
 SAME = 0.8  # of two answers that share more, one is taught
 CLOSE = 0.7  # a second answer is taught where it is worth this share of the best
 FULL_WORDS = 40  # up to here a longer answer helps a customer more
