@@ -60,9 +60,10 @@ def test_the_sample_shops_articles_and_name_go_with_its_own_tickets_only() -> No
         )
     )
     assert sample.articles_beside(None) == Path(sample.articles)
+    assert sample.reviews_beside(None) == Path(sample.reviews) and sample.reviews_beside(Path("mine.csv")) is None
     assert not sample.is_named_as_the_sample(None)
     assert sample.articles_beside(Path("mine.csv")) is None
-    assert other.articles_beside(None) is None
+    assert other.articles_beside(None) is None and other.reviews_beside(None) is None
     assert other.is_named_as_the_sample(None)
     assert named.articles_beside(None) == Path("help")
     assert not named.is_named_as_the_sample(None)
