@@ -40,15 +40,14 @@ class Desk(Section):
 
     def articles_beside(self, tickets: Path | None) -> Path | None:
         """The articles to import with `tickets` (None: those of the settings): the sample shop's only with its own."""
-        return self._beside(tickets, "articles")
+        return self._beside(tickets, self.articles, Desk().articles)
 
     def reviews_beside(self, tickets: Path | None) -> Path | None:
         """The sheet of reviews that goes with `tickets`, likewise."""
-        return self._beside(tickets, "reviews")
+        return self._beside(tickets, self.reviews, Desk().reviews)
 
-    def _beside(self, tickets: Path | None, what: Literal["articles", "reviews"]) -> Path | None:
-        path = getattr(self, what)
-        return Path(path) if path and (self._sample(tickets) or path != getattr(Desk(), what)) else None
+    def _beside(self, tickets: Path | None, path: str, sample: str) -> Path | None:
+        return Path(path) if path and (self._sample(tickets) or path != sample) else None
 
     def is_named_as_the_sample(self, tickets: Path | None) -> bool:
         """Whether these are another desk's tickets under the sample shop's name."""

@@ -23,9 +23,11 @@ Counts = npt.NDArray[np.float32]
 @dataclass(frozen=True, slots=True)
 class Readers:
     """`counts_P3`: how often each passage was read, was a good reply, was a wrong one; `by_ticket`: the part of that
-    which was said about replies to that ticket, with the passages' places."""
+    which was said about replies to that ticket, with the passages' places; `usual_2`: the shares of all reviews that
+    are good and wrong."""
 
     counts_P3: Counts
+    usual_2: Counts
     by_ticket: Mapping[str, tuple[tuple[int, Counts], ...]]
 
     def records(self, places_K: npt.NDArray[np.integer], ticket: str) -> Floats:
@@ -34,10 +36,8 @@ class Readers:
         count_K3 = self.counts_P3[places_K].copy()
         for place, said in self.by_ticket.get(ticket, ()):
             count_K3[places_K == place] -= said
-        read, *outcomes = self.counts_P3.sum(axis=0)
-        usual = (np.array(outcomes) + 1) / (read + 2)
-        share_K2 = (count_K3[:, 1:] + USUAL * usual) / (count_K3[:, :1] + USUAL)
-        return np.column_stack([_odds(share_K2) - _odds(usual), count_K3[:, 0] > 0]).astype(np.float32)
+        share_K2 = (count_K3[:, 1:] + USUAL * self.usual_2) / (count_K3[:, :1] + USUAL)
+        return np.column_stack([_odds(share_K2) - _odds(self.usual_2), count_K3[:, 0] > 0]).astype(np.float32)
 
 
 def readers_of(reviews: Sequence[Review], passages: Sequence[str]) -> Readers:
@@ -50,7 +50,8 @@ def readers_of(reviews: Sequence[Review], passages: Sequence[str]) -> Readers:
         said = np.array([1, review.good, review.wrong], np.float32)
         counts_P3[place] += said
         by_ticket[ticket] = (*by_ticket.get(ticket, ()), (place, said))
-    return Readers(counts_P3, by_ticket)
+    read, *outcomes = counts_P3.sum(axis=0)
+    return Readers(counts_P3, (np.array(outcomes) + 1) / (read + 2), by_ticket)
 
 
 def _odds(share: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

@@ -22,6 +22,13 @@ LEAST_GOOD = 3  # of five: it moves the customer forward
 ANSWER = "\nAgent: "  # between question and reply in the text of a past ticket
 
 
+def version(title: str, text: str) -> str:
+    """Tells whether words changed: 12 hex digits."""
+    from data.workspace import digest  # which writes records
+
+    return digest([title, text])
+
+
 class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -85,10 +92,7 @@ class Article(Record):
 
     @property
     def version(self) -> str:
-        """12 hex digits over title and text."""
-        from data.workspace import digest  # which writes records
-
-        return digest([self.title, self.text])
+        return version(self.title, self.text)
 
 
 class Turn(Record):
@@ -142,10 +146,7 @@ class Passage(Record):
 
     @property
     def version(self) -> str:
-        """12 hex digits over title and text."""
-        from data.workspace import digest  # which writes records
-
-        return digest([self.title, self.text])
+        return version(self.title, self.text)
 
 
 class Link(Record):

@@ -24,7 +24,7 @@ from data.workspace import write_bytes
 
 NEEDED = ("id", "score", "wrong")
 COLUMNS = ("question", "reply", "score", "wrong", "id")
-BETWEEN = " | "
+BETWEEN, KEYS = " | ", 3
 YES, NO = frozenset({"y", "yes", "x", "1", "true"}), frozenset({"", "n", "no", "0", "false"})
 SCORE = re.compile(r"([1-5])(?:[.,]0+)?")
 FORMULA = ("=", "+", "-", "@")
@@ -44,11 +44,12 @@ def key(exchange: str, passage: Passage) -> str:
 
 
 def exchange_of(row: Row) -> str:
-    return row["id"].split(BETWEEN)[0]
+    return _keys(row)[0]
 
 
-def _passage_of(row: Row) -> str:
-    return row["id"].partition(BETWEEN)[2].partition(BETWEEN)[0]
+def _keys(row: Row) -> list[str]:
+    """Exchange, passage and version, unless somebody changed the cell."""
+    return row["id"].split(BETWEEN)
 
 
 def read_sheet(path: Path) -> Sheet:
@@ -97,7 +98,7 @@ def load_reviews(
 ) -> tuple[list[Review], list[Rejected], dict[str, float]]:
     """The reviews; the rows that cannot be read, numbered as a spreadsheet does; how many are of notes that say
     something else today, or are gone, and how many of exchanges of the `test`, about which nothing may be known."""
-    wanted = {_passage_of(row) for row in sheet.rows}
+    wanted = {name for row in sheet.rows for name in _keys(row)[1:2]}
     versions = {passage.id: passage.version for passage in passages if passage.id in wanted}
     found, bad, left = [], [], {"stale_reviews": 0.0, "test_reviews": 0.0}
     for line, row in enumerate(sheet.rows, 2):
@@ -106,7 +107,7 @@ def load_reviews(
         if why := _fault(row):
             bad.append(Rejected(file=sheet.name, line=line, reason=why, kind="review", record=exchange_of(row)))
             continue
-        exchange, passage, version = row["id"].split(BETWEEN)
+        exchange, passage, version = _keys(row)
         if exchange in test:
             left["test_reviews"] += 1
         elif versions.get(passage) != version:
@@ -118,7 +119,7 @@ def load_reviews(
 
 
 def _fault(row: Row) -> str:
-    if len(row["id"].split(BETWEEN)) != len(("exchange", "passage", "version")):
+    if len(_keys(row)) != KEYS:
         return f"id is {row['id'] or 'empty'}; leave it as `deskmate review` wrote it"
     if not SCORE.fullmatch(row["score"]):
         return f"score is {row['score'] or 'empty'}; write 1 to 5"

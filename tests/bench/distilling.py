@@ -2,16 +2,15 @@
 
 The teacher is the starter student, taught the training benchmark's rows; its student is the starter student. Deskmate
 reads the teacher once and stores the likeliest tokens of each place; GKDTrainer (lmbda 0, beta 0: forward KL on the
-given answers; all in bfloat16, nothing recomputed) reads it whole in every step. Steps alternate,
-each trainer in a process of its own. Prints answers a second, what the one reading took, and how far the student is
-from the teacher (KL of whole distributions, on rows that neither saw) before the first step and after as many.
+given answers; all in bfloat16, nothing recomputed) reads it whole in every step. Steps alternate, each trainer in a
+process of its own. Prints answers a second, what the one reading took, and how far the student is from the teacher (KL
+of whole distributions, on rows that neither saw) before the first step and after as many.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,7 +24,7 @@ from distillation.memory import keep_freed
 from distillation.rows import Example, encode_all
 from distillation.scorer import Reader
 from distillation.student import Student
-from tests.bench.same_vocabulary import DEVICE, merged
+from tests.bench.same_vocabulary import DEVICE, labelled, merged
 from tests.bench.training import beside, ours
 from tests.bench.training_rows import ROWS, bench_rows
 
@@ -40,12 +39,6 @@ def tuned(base: str, examples: list[Example], folder: Path) -> str:
         trainer._learn()
     trainer.student.save(folder / "adapter")
     return merged(base, folder, folder / "teacher")
-
-
-def read(reader: Reader, examples: list[Example]) -> list[Example]:
-    parts = [(each.ids[: each.prompt], each.ids[each.prompt :]) for each in examples]
-    found = reader.score_ids([prompt for prompt, _ in parts], [answer for _, answer in parts])
-    return [replace(each, soft=soft) for each, soft in zip(examples, found, strict=True)]
 
 
 def divergence(student: Student, reader: Reader, examples: list[Example]) -> float:
@@ -68,7 +61,7 @@ def compare(base: str, steps: int, folder: Path) -> None:
     teacher = tuned(base, examples, folder / "tuned")
     reader = Reader(teacher, torch.bfloat16, DEVICE)
     began = time.perf_counter()
-    soft = read(reader, examples)
+    soft = labelled(reader, examples)
     reading = time.perf_counter() - began
     trainer = ours(base, soft, steps, folder / "ours", alpha=0.0)
     divergences = [divergence(trainer.student, reader, unseen)]

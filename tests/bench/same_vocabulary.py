@@ -94,10 +94,15 @@ def corpus(
 
 
 def scored(reader: Reader, tokenizer: Any, rows: Sequence[TrainingRow]) -> dict[str, Example]:
-    examples = {row.sample_id: encode(tokenizer, row) for row in rows}
-    parts = [(each.ids[: each.prompt], each.ids[each.prompt :]) for each in examples.values()]
+    examples = labelled(reader, [encode(tokenizer, row) for row in rows])
+    return {row.sample_id: example for row, example in zip(rows, examples, strict=True)}
+
+
+def labelled(reader: Reader, examples: Sequence[Example]) -> list[Example]:
+    """With what the teacher would have said at each place."""
+    parts = [(each.ids[: each.prompt], each.ids[each.prompt :]) for each in examples]
     found = reader.score_ids([prompt for prompt, _ in parts], [answer for _, answer in parts])
-    return {name: replace(each, soft=soft) for (name, each), soft in zip(examples.items(), found, strict=True)}
+    return [replace(each, soft=soft) for each, soft in zip(examples, found, strict=True)]
 
 
 def merged(base: str, student: Path, folder: Path) -> str:

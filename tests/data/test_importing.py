@@ -66,15 +66,9 @@ def asked(n: int) -> dict[str, object]:
 def run(desk: Path, *, rules: Rules = PLAIN, reviews: Path | None = None, **changes: int) -> Path:
     sizes = {"heldout": 3, "validation": 2, "limit_train": 0, **changes}
     return import_desk(
-        Workspace(desk / "ws"),
-        find(desk / "tickets.jsonl", {}),
-        desk / "kb",
-        columns={},
-        first_reply_only=False,
-        rules=rules,
-        reviews=reviews,
-        **sizes,
-    )
+        Workspace(desk / "ws"), find(desk / "tickets.jsonl", {}), desk / "kb", columns={}, first_reply_only=False,
+        rules=rules, reviews=reviews, **sizes,
+    )  # fmt: skip
 
 
 def test_everything_is_there_and_nothing_that_must_not_be(desk: Path) -> None:

@@ -9,7 +9,7 @@ from openpyxl import load_workbook
 
 from data.errors import BadInput
 from data.records import Passage, Review
-from data.reviews import BETWEEN, Row, key, load_reviews, read_sheet, write_sheet
+from data.reviews import Row, key, load_reviews, read_sheet, write_sheet
 
 NOTE = Passage(id="a#1", kind="article", title="A", text="Turn it off.")
 ROW = {"id": key("t-1", NOTE), "question": "Why?", "reply": "Turn it off.", "score": "", "wrong": ""}
@@ -100,7 +100,3 @@ def test_words_are_no_formulas_and_a_team_s_own_columns_stay(tmp_path: Path, nam
         assert load_workbook(path).active["A2"].data_type == "s"
     else:
         assert '" =HYPERLINK' in path.read_text()
-
-
-def test_no_spreadsheet_takes_an_id_for_a_number_or_a_date() -> None:
-    assert BETWEEN in key("5-1", NOTE) and not key("5-1", NOTE).replace("-", "").isdigit()
