@@ -170,8 +170,8 @@ class Serving(Section):
     hold_tokens: int = Field(
         1, ge=1, description="the student's first tokens, held back in case it reads out its notes' frame or hands over"
     )
-    target_good: float = Field(0.7, ge=0, le=1, description="share of good replies to aim at; the teacher's if lower")
-    worth_is_chance: bool = Field(False, description="bot/worth.py was fitted on this desk: aim by it, not by checks")
+    target_good: float = Field(0.7, ge=0, le=1, description="share of good replies to aim at (eval/calibration.py)")
+    most_wrong: float = Field(0.1, ge=0, le=1, description="share of misleading ones that readers may find, at most")
     max_tokens: int = 200
     require_key: bool = False
 

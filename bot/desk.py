@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,11 +72,15 @@ def context(exchange: Exchange, evidence: Sequence[Passage]) -> str:
     return prompt.seen(exchange.turns, evidence, exchange.subject)
 
 
-def gather(workspace: Workspace, tickets: Path, config: Config, splits: Sequence[str], *, quotes: bool = False) -> Desk:
-    """The exchanges of some splits of an imported desk, with their evidence; `quotes`: and its nearest sentences."""
+def gather(
+    workspace: Workspace, tickets: Path, config: Config, splits: Sequence[str], *, quotes: bool = False,
+    only: Container[str] | None = None,
+) -> Desk:  # fmt: skip
+    """The exchanges of some splits of an imported desk (of those, `only` some ids), with their evidence; `quotes`: and
+    its nearest sentences."""
     knowledge = load(workspace, tickets, config.retrieval)
     rows = read_rows(tickets / "exchanges.parquet", Exchange)
-    wanted = [exchange for exchange in rows if exchange.split in splits]
+    wanted = [each for each in rows if each.split in splits and (only is None or each.id in only)]
     vectors_ED = knowledge.embed(wanted)
     found = knowledge.evidence(wanted, vectors_ED, quotes=quotes)
     evidence = {name: each.passages for name, each in found.items()}

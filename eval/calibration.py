@@ -1,23 +1,31 @@
-"""From which worth on the student answers by itself: read off the validation exchanges, never off the held-out ones, so
-the report's figures stay honest about the release they describe.
+"""From which worth on the student answers by itself: never read off the held-out exchanges, so that the report's
+figures stay honest about the release they describe.
+
+Readers are believed before checks: where enough was reviewed (`deskmate review`), what they said of the notes that past
+questions are answered from decides, else what checks find in the student's replies to the validation exchanges. The
+reviews of train exchanges fitted what notes are worth too, so those of validation exchanges are taken alone where they
+are enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 from bot.desk import Desk
-from data.records import Answer, Exchange, Record, Source, Split, Standing
+from data.records import Answer, Exchange, Record, Review, Source, Split, Standing
 from data.text import is_deferral, is_evasion, is_repetitive, overlap, support, unsupported
 
 LEAST_SUPPORT = 0.6
 LEAST_OVERLAP = 0.25
+ENOUGH_READ = 100
 
 
 class Judged(Record):
-    """`worth`: what the router decides by (bot/worth.py); `good`: no check found a fault in the student's reply;
-    `standing`: only a question that is "known" would reach the student."""
+    """`worth`: what the router decides by (bot/worth.py); `good`: no check found a fault in the student's or teacher's
+    reply, or readers found the first of the notes a good one; `wrong`: they found that it misleads; `standing`: only a
+    question that is "known" would reach the student."""
 
     exchange_id: str
     split: Split = "validation"
@@ -25,57 +33,96 @@ class Judged(Record):
     standing: Standing = "known"
     worth: float
     good: bool
+    wrong: bool = False
 
 
-def calibration(desk: Desk, answers: Iterable[Answer]) -> list[Judged]:
+def checked(desk: Desk, answers: Iterable[Answer]) -> list[Judged]:
     """Student's and teacher's answers, judged: who asks the teacher should know how often it is right."""
     exchanges = {exchange.id: exchange for exchange in desk.exchanges}
     return [
-        Judged(
-            exchange_id=answer.exchange_id, source=answer.source, split=exchanges[answer.exchange_id].split,
-            worth=desk.worth(exchanges[answer.exchange_id]),
-            standing=desk.standings.get(answer.exchange_id, "known"),
-            good=is_good(answer, exchanges[answer.exchange_id], desk.context(exchanges[answer.exchange_id])),
-        )
+        _judged(desk, exchange, answer.source, is_good(answer, exchange, desk.context(exchange)))
         for answer in answers
-        if answer.source in ("student", "teacher")
-    ]  # fmt: skip
+        if answer.source in ("student", "teacher") and (exchange := exchanges[answer.exchange_id])
+    ]
 
 
-def threshold(judged: Iterable[Judged], target: float, *, chances: bool = False) -> float:
-    """The least worth from which the student answers by itself: its replies are good at the share `target`, or as often
-    as the teacher's where those are good less often. With nothing to calibrate on, one that no question reaches.
+def read(desk: Desk, reviews: Iterable[Review]) -> list[Judged]:
+    """What readers said of the first notes to a desk's exchanges, of those that they read."""
+    said = {(review.exchange, review.passage): review for review in reviews}
+    return [
+        _judged(desk, exchange, "notes", review.good, review.wrong)
+        for exchange in desk.exchanges
+        if (notes := desk.evidence[exchange.id]) and (review := said.get((exchange.id, notes[0].id)))
+    ]
 
-    `chances`: the worth of a question is taken for the chance of a good reply, in place of what the checks say.
+
+def _judged(desk: Desk, exchange: Exchange, source: Source, good: bool, wrong: bool = False) -> Judged:
+    return Judged(
+        exchange_id=exchange.id, source=source, split=exchange.split, worth=desk.worth(exchange),
+        good=good, wrong=wrong, standing=desk.standings.get(exchange.id, "known"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The least worth from which the student answers by itself, and what that is on the questions it was read off:
+    `wrong` is None where only checks judged them."""
+
+    least: float
+    answered: int = 0
+    asked: int = 0
+    good: int = 0
+    wrong: int | None = None
+
+    def __str__(self) -> str:
+        if not self.asked:
+            return "nothing to read its threshold off: the student answers nothing by itself"
+        told = f"checks: {self.good} good" if self.wrong is None else f"readers: {self.good} good, {self.wrong} wrong"
+        return f"the student answers from a worth of {self.least:.2f} on, {self.answered} of {self.asked} ({told})"
+
+
+def threshold(judged: Iterable[Judged], target: float, most_wrong: float) -> Threshold:
+    """The lowest at which at least the share `target` of what the student answers is good and at most `most_wrong` of
+    it wrong, by readers where they read ENOUGH_READ first notes. Checks cannot tell what is wrong; by them it is as
+    often good as the teacher, where that is less often than `target`. With nothing to go by, one that no question
+    reaches.
     """
     known = [row for row in judged if row.standing == "known"]
-    mine = [row for row in known if (row.source, row.split) == ("student", "validation")]
     teachers = [row.good for row in known if row.source == "teacher"]
-    if not mine:
-        return 1.0
-    worths = [row.worth for row in mine]
-    if chances:
-        return calibrate(worths, worths, target)
-    return calibrate(worths, [row.good for row in mine], min(target, fmean(teachers)) if teachers else target)
+    notes, mine = _of(known, "notes"), _of(known, "student")
+    unfitted = [row for row in notes if row.split == "validation"]
+    notes = unfitted if len(unfitted) >= ENOUGH_READ else notes
+    if len(notes) >= ENOUGH_READ:
+        return _found(notes, calibrate(notes, target, most_wrong), readers=True)
+    return _found(mine, calibrate(mine, min(target, fmean(teachers)) if teachers else target)) if mine else Threshold(1)
 
 
-def calibrate(scores: Sequence[float], good: Sequence[float], target: float) -> float:
-    """The lowest threshold at which answers scored at or above it are good at least at the share `target`;
-    `good` is 0, 1 or a chance.
+def _of(judged: Iterable[Judged], source: Source) -> list[Judged]:
+    return [row for row in judged if row.source == source and row.split != "heldout"]
 
-    Plug-in, without a confidence bound: right on average, too bold on few cases. If no threshold reaches the
-    target it is the highest score seen. Equal scores are accepted together. Raises ValueError on unequal or
-    empty input.
+
+def _found(judged: Sequence[Judged], least: float, *, readers: bool = False) -> Threshold:
+    over = [row for row in judged if row.worth >= least]
+    good, wrong = (sum(getattr(row, name) for row in over) for name in ("good", "wrong"))
+    return Threshold(least, len(over), len(judged), good, wrong if readers else None)
+
+
+def calibrate(judged: Sequence[Judged], target: float, most_wrong: float = 1.0) -> float:
+    """The lowest threshold at which what is worth as much or more is good at least at the share `target`, and wrong at
+    most at the share `most_wrong`.
+
+    Plug-in, without a confidence bound: right on average, too bold on few cases. If no threshold does it is the highest
+    worth seen. What is worth the same is accepted together. Raises ValueError where there is nothing to go by.
     """
-    if len(scores) != len(good) or not scores:
-        raise ValueError("calibrate needs as many judgements as scores, and at least one")
-    ranked = sorted(zip(scores, good, strict=True), key=lambda pair: -pair[0])
-    best, accepted = ranked[0][0], 0.0
-    for position, (value, is_good) in enumerate(ranked, 1):
-        accepted += is_good
-        last_of_equals = position == len(ranked) or ranked[position][0] < value
-        if last_of_equals and accepted / position >= target:
-            best = value
+    if not judged:
+        raise ValueError("calibrate needs at least one judgement")
+    ranked = sorted(judged, key=lambda row: -row.worth)
+    best, good, wrong = ranked[0].worth, 0, 0
+    for position, row in enumerate(ranked, 1):
+        good, wrong = good + row.good, wrong + row.wrong
+        last_of_equals = position == len(ranked) or ranked[position].worth < row.worth
+        if last_of_equals and good >= target * position and wrong <= most_wrong * position:
+            best = row.worth
     return best
 
 

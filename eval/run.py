@@ -23,16 +23,16 @@ from bot.journal import Journal
 from bot.knowledge import SEARCH
 from bot.launch import choose, running, start
 from bot.weights import SOURCES, resolve
-from data.parquet import write_rows
-from data.records import Answer, Exchange
+from data.parquet import read_any, write_rows
+from data.records import Answer, Exchange, Review
 from data.workspace import Workspace, manifest_of
-from eval.calibration import LEAST_OVERLAP, LEAST_SUPPORT, Judged, calibration
+from eval.calibration import LEAST_OVERLAP, LEAST_SUPPORT, Judged, checked, read
 from eval.costs import Machine, TeachCost
 from eval.evaluate import RunFacts, build_report
 
 Name = Literal["teacher", "base", "student"]
 COMMANDS = ("deskmate evaluate",)
-CODE = "evaluate-4"  # raised when the same models would answer otherwise: quoting, openings, turns
+CODE = "evaluate-5"  # raised when the same models would answer otherwise: quoting, openings, turns
 
 
 @dataclass(slots=True)
@@ -66,11 +66,19 @@ async def evaluate(workspace: Workspace, config: Config) -> Path:
     await contest.hold(contestants, heldout)
     judged = {exchange.id for exchange in heldout}
     given = contest.journal.answers
-    write_rows(draft.path / "calibration.parquet", calibration(desk, given), Judged)
+    judgements = [*checked(desk, given), *_read(workspace, tickets, config)]
+    write_rows(draft.path / "calibration.parquet", judgements, Judged)
     facts = _facts(workspace, config, contestants, inputs)
     answers = [answer for answer in given if answer.exchange_id in judged]
     answers += [_excerpt(exchange, desk) for exchange in heldout]
     return build_report(workspace, draft, heldout, desk.evidence, answers, facts, config.evaluation)
+
+
+def _read(workspace: Workspace, tickets: Path, config: Config) -> list[Judged]:
+    """What readers said of the notes that past questions are answered from."""
+    reviews = read_any(tickets / "reviews.parquet", Review)
+    only = {review.exchange for review in reviews}
+    return read(gather(workspace, tickets, config, ("train", "validation"), only=only), reviews) if reviews else []
 
 
 def _excerpt(exchange: Exchange, desk: Desk) -> Answer:

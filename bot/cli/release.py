@@ -22,18 +22,18 @@ def create_release(workspace: Workspace, config: Config) -> str:
     model = manifest_of(workspace.find("model", about["model"]))
     student = manifest_of(workspace.find("student", model.inputs["student"]))
     judged, serving = read_rows(report / "calibration.parquet", Judged), config.serving
-    least = threshold(judged, serving.target_good, chances=serving.worth_is_chance)
+    found = threshold(judged, serving.target_good, serving.most_wrong)
     release = releases.create(
         workspace, model=model.id, student=student.id, corpus=student.inputs["corpus"], tickets=about["tickets"],
-        report=report.name, prompt_version=prompt.VERSION, threshold=least,
+        report=report.name, prompt_version=prompt.VERSION, threshold=found.least,
         sampling=Sampling(max_tokens=config.serving.max_tokens),
         retrieval=Retrieval.model_validate(made.settings["retrieval"]),
     )  # fmt: skip
-    with _open(workspace) as found, found.begin() as connection:
+    with _open(workspace) as database, database.begin() as connection:
         if store.read_alias(connection) is None:
             store.promote(connection, release.id, expected=0, who="first release")
-            return f"{release.id} is live"
-    return f"{release.id} is ready; `deskmate release promote {release.id}` makes it live"
+            return f"{release.id} is live; {found}"
+    return f"{release.id} is ready; {found}\n`deskmate release promote {release.id}` makes it live"
 
 
 def lines(workspace: Workspace) -> Iterator[str]:
@@ -49,13 +49,13 @@ def lines(workspace: Workspace) -> Iterator[str]:
 def promote_release(workspace: Workspace, name: str, who: str = "command line") -> str:
     """Point `live` at a release. A running server follows within seconds, or flips back if it does not load."""
     release = _loadable(workspace, name)
-    with _open(workspace) as found, found.begin() as connection:
+    with _open(workspace) as database, database.begin() as connection:
         alias = store.promote(connection, release.id, who=who)
     return f"{alias.release} is live (generation {alias.generation}); a running server follows within seconds"
 
 
 def rollback_release(workspace: Workspace) -> str:
-    with _open(workspace) as found, found.begin() as connection:
+    with _open(workspace) as database, database.begin() as connection:
         name = store.previous(connection)
     return promote_release(workspace, name, "rollback")
 
@@ -70,7 +70,7 @@ def _loadable(workspace: Workspace, name: str) -> Release:
 
 
 def _live(workspace: Workspace) -> Alias | None:
-    with _open(workspace) as found, found.begin() as connection:
+    with _open(workspace) as database, database.begin() as connection:
         return store.read_alias(connection)
 
 

@@ -35,7 +35,8 @@ def review(
 
 
 def run_review(workspace: Workspace, values: Config, sheet: Path, questions: int, notes: int) -> int:
-    """Adds rows to a sheet, or makes it; returns how many. Only what may be learned from is asked about."""
+    """Adds rows to a sheet, or makes it; returns how many. A third of the questions are those that the student's
+    threshold is read off; nothing is asked about the test's."""
     from bot.desk import spread
     from bot.loading import load
     from bot.passages import spoken
@@ -46,8 +47,10 @@ def run_review(workspace: Workspace, values: Config, sheet: Path, questions: int
     there = {exchange_of(row) for row in read_sheet(sheet).rows} if sheet.exists() else set()
     tickets = workspace.latest("tickets")
     known = load(workspace, tickets, values.retrieval)
-    train = [each for each in read_rows(tickets / "exchanges.parquet", Exchange) if each.split == "train"]
-    asked = spread([each for each in train if each.id not in there], questions)
+    new = [each for each in read_rows(tickets / "exchanges.parquet", Exchange) if each.id not in there]
+    threshold = spread([each for each in new if each.split == "validation"], max(1, questions // 3))
+    train = [each for each in new if each.split == "train"]
+    asked = [*threshold, *(spread(train, left) if (left := questions - len(threshold)) else [])]
     rows = [
         {"question": exchange.question, "reply": spoken(passage), "id": key(exchange.id, passage)}
         for exchange, vector in zip(asked, known.embed(asked), strict=True)

@@ -1,114 +1,108 @@
 """What each ingredient of the real desk's student gives, and what more of it would: `make bench-ablation`.
 
-Wants CORPUS=path/to/thunderbird, and the teacher's answers that `make bench-thunderbird` asked for; no others are. Each
-variant changes one thing of that desk, is taught as many exchanges (`--exchanges`), and replies (by torch, to the
-serving prompt) to the same held-out exchanges (`--held-out`), which nobody was taught. Printed beside the reference,
-with paired 95 % intervals: grounding and fidelity as one number, words shared with our agent's reply, how often it
-hands over, how long it is. Then students of fewer exchanges; their curve is drawn beside this file. The students are
-made by `ablation_students`; `--prepare` stops before them, and another machine with a GPU may make them. Killed, it
-goes on when run again.
+Wants CORPUS=path/to/thunderbird, and the teacher's answers that `make bench-thunderbird` asked for; it is asked again
+about the same exchanges without our agents' replies in sight. Each variant changes one thing of its reference, is
+taught as many exchanges (`--exchanges`), and replies (by torch, to the serving prompt) to the same held-out exchanges
+(`--held-out`), which nobody was taught. There are two references: the desk as it is, where what was said the last time
+is taught whole wherever readers trust it, and one taught by the teacher's answers alone, which show what the teacher's
+part gives. Printed beside the reference, with paired 95 % intervals: grounding and fidelity as one number, words shared
+with our agent's reply, how often it hands over, how long it is; and what readers say (`--readings`): which replies are
+good (3 or more of 5), which would mislead. `--sheet` writes what they have not read, blind and shuffled, in the form of
+`deskmate review`. Then students of fewer exchanges; their curve is drawn beside this file. The students are made by
+`ablation_students`; `--prepare` stops before them, and another machine with a GPU may make them. Killed, it goes on
+when run again.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import math
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
-from bot.config import Config
+from bot.config import Config, Teaching
 from bot.desk import Desk, gather
-from bot.journal import Journal, journal_of
+from bot.journal import Journal, alone, journal_of
 from bot.launch import identity
 from bot.weights import resolve
 from data.parquet import write_rows
 from data.records import Answer, Exchange
+from data.reviews import BETWEEN, read_sheet, write_sheet
+from data.text import is_deferral
 from data.workspace import Workspace, digest, manifest_of, write_json
-from distillation.asking import plain
+from distillation.asking import asked, plain
+from distillation.capturing import plan as capturing
+from distillation.label_journal import LabelJournal
 from distillation.rows import TrainingRow
 from distillation.select import Rules, select
 from distillation.teach import candidates, row_of
+from distillation.voices import loadable
 from eval.charts import curve
 from eval.metrics import measure
 from eval.render import COLOURS
 from eval.statistics import Bootstrap
 from tests.bench.ablation_students import answer as make_replies
+from tests.bench.ablation_variants import AGAIN, VARIANTS, Variant, variants_of
 from tests.bench.thunderbird import parsed
 
 CURVE = Path(__file__).with_name("learning_curve.svg")
+READINGS = Path(__file__).with_name("ablation_readings.csv")
 CODE = "ablation-2"
 MEASURES = ("quality", "overlap_human", "deferral", "words")
+READ = ("read_good", "read_wrong")
+GOOD = 3  # of 5
+WATCHED = 16  # validation rows that training looks at: it stops nothing here, and all of them take as long as it does
 Values = dict[str, list[float]]
+Readings = dict[str, list[tuple[bool, bool]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """`change`: other settings, by section; `admits`: which candidates compete."""
-
-    name: str
-    change: dict[str, dict[str, Any]] = field(default_factory=dict)
-    admits: Callable[[Answer], bool] = lambda _: True
-    exchanges: int = 0
-    sized: bool = False
-
-    def config(self, config: Config) -> Config:
-        sections = {name: getattr(config, name).model_copy(update=values) for name, values in self.change.items()}
-        return config.model_copy(update=sections)
-
-
-VARIANTS = (
-    Variant("reference"),
-    Variant("no past tickets among the notes", {"retrieval": {"tickets": 0}}),
-    Variant("without the teacher's answers (hindsight)", admits=lambda answer: answer.source != "hindsight"),
-    Variant("without what was said the last time", {"teaching": {"past": False}}),
-    Variant("nothing filtered for support", {"teaching": {"min_support": 0.0}}),
-    Variant("no handing over taught", {"teaching": {"deferral_share": 0.0}}),
-    Variant("rank 8", {"training": {"rank": 8}}),
-    Variant("two epochs", {"training": {"epochs": 2.0}}),
-    Variant("another seed", {"training": {"seed": 8}}),
-    Variant("the teacher's first answer, not the best", admits=lambda answer: answer.reason != "another sample"),
-    Variant("two weighted answers an exchange", {"teaching": {"each": 2}}),
-    Variant("the nearest notes, whatever they are worth", {"retrieval": {"margin": 9.0}}),
-)
-
-
-def variants_of(sizes: Sequence[int], only: Sequence[str] = ()) -> list[Variant]:
-    """The reference, the variants (those in `only`, if it names any), and the sizes."""
-    some = [each for each in VARIANTS[1:] if each.name in only or not only]
-    return [VARIANTS[0], *some, *(Variant(f"{size} exchanges", exchanges=size, sized=True) for size in sizes)]
+async def ask_unaided(workspace: Workspace, config: Config, desk: Desk) -> None:
+    """The teacher answers the same exchanges without our agents' replies, each sample once in the workspace's life."""
+    settings = config.model_copy(update={"teaching": config.teaching.model_copy(update={"hindsight": False})})
+    path = journal_of(workspace, identity(config.teacher))
+    with alone(path), loadable(workspace, config.teacher) as load:
+        journal, labels = Journal(path), LabelJournal(path.with_suffix(".labels"))
+        source = capturing(workspace, settings)
+        await asked(workspace, settings, desk, journal, labels, source, load, lambda _: True)
 
 
 def given(workspace: Workspace, config: Config) -> list[Answer]:
-    """The teacher's, all but the first to an exchange marked as another sample."""
-    seen: set[str] = set()
+    """The teacher's, all but the first of a kind to an exchange marked as another sample."""
+    seen: set[tuple[str, str]] = set()
     answers = []
     for answer in Journal(journal_of(workspace, identity(config.teacher))).answers:
-        first = answer.exchange_id not in seen
-        seen.add(answer.exchange_id)
-        answers.append(plain(answer) if first else plain(answer).model_copy(update={"reason": "another sample"}))
+        kind = (answer.exchange_id, answer.source)
+        answers.append(plain(answer).model_copy(update={"reason": AGAIN} if kind in seen else {}))
+        seen.add(kind)
     return answers
 
 
 def corpus(into: Workspace, desk: Desk, config: Config, answers: Sequence[Answer], variant: Variant) -> Path:
-    teaching = config.teaching
-    rules = Rules(teaching.min_support, teaching.deferral_share, variant.exchanges, teaching.each)
-    exchanges = {exchange.id: exchange for exchange in desk.exchanges}
-    rows = {}
-    for split, name, teachers in (("train", "rows", answers), ("validation", "validation", [])):
-        part = desk.part(split)
-        found = [answer for answer in [*teachers, *candidates(part, desk, teaching)] if variant.admits(answer)]
-        kept, _ = select(found, part, desk.evidence, rules if split == "train" else replace(rules, most=0))
-        rows[name] = [row_of(answer, exchanges[answer.exchange_id], desk) for answer in kept]
+    """`desk` has the variant's settings; `config` the desk's own, whose validation rows watch all students alike."""
+    competing = [*answers, *candidates(desk.part("train"), desk, desk.config.teaching)]
+    watched = candidates(desk.part("validation"), desk, config.teaching)
+    rows = {
+        "rows": taught(desk, "train", filter(variant.admits, competing), desk.config.teaching, variant.exchanges),
+        "validation": taught(desk, "validation", watched, config.teaching, WATCHED),
+    }
     draft = into.draft("corpus", {name: digest([row.model_dump() for row in each]) for name, each in rows.items()}, {})
     if draft.done:
         return draft.final
     for name, each in rows.items():
         write_rows(draft.path / f"{name}.parquet", each, TrainingRow)
     return draft.finish({"rows": float(len(rows["rows"]))})
+
+
+def taught(desk: Desk, split: str, answers: Iterable[Answer], teaching: Teaching, most: int) -> list[TrainingRow]:
+    part = {exchange.id: exchange for exchange in desk.part(split)}
+    rules = Rules(teaching.min_support, teaching.deferral_share, most, teaching.each)
+    kept, _ = select(answers, list(part.values()), desk.evidence, rules)
+    return [row_of(answer, part[answer.exchange_id], desk) for answer in kept]
 
 
 def ask(into: Workspace, desk: Desk, held_out: Sequence[Exchange], config: Config, rows: Path) -> Path:
@@ -121,21 +115,38 @@ def ask(into: Workspace, desk: Desk, held_out: Sequence[Exchange], config: Confi
     return path
 
 
-def judged(said: Sequence[str], desk: Desk, held_out: Sequence[Exchange]) -> Values:
-    """Of each held-out exchange, in their order, a value of each of MEASURES."""
-    found: Values = {name: [] for name in MEASURES}
+def key(exchange: Exchange, reply: str) -> str:
+    """What a sheet calls a reply: the form of `deskmate review`, with nothing in the passage's place."""
+    return BETWEEN.join([exchange.id, "", digest(reply)])
+
+
+def readings_of(path: Path) -> Readings:
+    """What readers said of replies, by `key`: whether each was good, and wrong."""
+    found: Readings = {}
+    for row in read_sheet(path).rows if path.is_file() else ():
+        if row["score"]:
+            found.setdefault(row["id"], []).append((int(row["score"][0]) >= GOOD, row["wrong"] == "y"))
+    return found
+
+
+def judged(said: Sequence[str], desk: Desk, held_out: Sequence[Exchange], readings: Readings) -> Values:
+    """Of each held-out exchange, in their order, a value of each of MEASURES, and of READ where all were read."""
+    found: Values = {name: [] for name in (*MEASURES, *READ)}
     for reply, exchange in zip(said, held_out, strict=True):
         told = measure(reply, exchange.question, desk.context(exchange), teacher=None, human=exchange.human_reply)
         for name in MEASURES:
             found[name].append(float(told[name] or 0.0))
-    return found
+        read = [(False, False)] if is_deferral(reply) else readings.get(key(exchange, reply), [])
+        for name, marks in zip(READ, zip(*read, strict=True), strict=False):
+            found[name].append(fmean(marks))
+    return {name: values for name, values in found.items() if len(values) == len(said)}
 
 
 def line(name: str, mine: Values, reference: Values | None, units: Sequence[str]) -> str:
     cells = []
-    for measured in MEASURES:
-        cell = f"{fmean(mine[measured]):.3f}"
-        if reference is not None:
+    for measured in (*MEASURES, *READ):
+        cell = f"{fmean(mine[measured]):.3f}" if measured in mine else ""
+        if reference is not None and measured in mine and measured in reference:
             apart = Bootstrap(units).difference(mine[measured], reference[measured])
             cell += f" ({apart.low:+.3f} to {apart.high:+.3f})" if apart else ""
         cells.append(cell)
@@ -174,7 +185,7 @@ def plans(into: Workspace, workspace: Workspace, config: Config, variants: Seque
         if searched not in desks:
             desks[searched] = gather(workspace, tickets, changed, ("train", "validation", "heldout"))
         desk = replace(desks[searched], config=changed)
-        rows = corpus(into, desk, changed, answers, variant)
+        rows = corpus(into, desk, config, answers, variant)
         made.append(Plan(variant, desk, rows, ask(into, desk, chosen(desk, most), changed, rows)))
     return made
 
@@ -183,22 +194,39 @@ def chosen(desk: Desk, most: int) -> list[Exchange]:
     return sorted(desk.part("heldout"), key=lambda exchange: digest(exchange.id))[:most]
 
 
-def report(into: Workspace, base: str, made: Sequence[Plan], most: int) -> None:
+@dataclass(slots=True)
+class Told:
+    """What the students said: the lines of the table, the curve over sizes, what readers have not read."""
+
+    readings: Readings
     reference: Values | None = None
-    sizes: list[tuple[int, float]] = []
-    print(f"| | taught | {' | '.join(MEASURES)} |\n{'|---' * (len(MEASURES) + 2)}|")
-    for plan in made:
-        make_replies(into.root, base, plan.asked)
-        said = json.loads((into.root / "replies" / plan.asked.name).read_text())["said"]
-        held_out = chosen(plan.desk, most)
-        found, taught = judged(said, plan.desk, held_out), int(manifest_of(plan.rows).counts["rows"])
-        units = [each.ticket_id for each in held_out]
-        print(line(f"{plan.variant.name} | {taught}", found, reference, units), flush=True)
-        reference = reference or found
-        if plan.variant is made[0].variant or plan.variant.sized:
-            sizes.append((taught, fmean(found["quality"])))
-    if len(sizes) > 1:
-        CURVE.write_text(drawn(sorted(sizes)))
+    sizes: list[tuple[int, float]] = field(default_factory=list)
+    unread: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def tell(self, plan: Plan, said: Sequence[str], most: int) -> str:
+        variant, held_out = plan.variant, chosen(plan.desk, most)
+        found = judged(said, plan.desk, held_out, self.readings)
+        rows, units = int(manifest_of(plan.rows).counts["rows"]), [each.ticket_id for each in held_out]
+        for reply, exchange in zip(said, held_out, strict=True):
+            name = key(exchange, reply)
+            if name not in self.readings and not is_deferral(reply):
+                self.unread[name] = {"question": exchange.question, "reply": reply, "id": name}
+        if variant.sized or variant.name == VARIANTS[0].name:
+            self.sizes.append((rows, fmean(found["quality"])))
+        told = line(f"{variant.name} | {rows}", found, None if variant.reference else self.reference, units)
+        self.reference = found if variant.reference else self.reference
+        return told
+
+
+def report(into: Workspace, base: str, made: Sequence[Plan], most: int, told: Told) -> None:
+    columns = (*MEASURES, *READ)
+    print(f"| | taught | {' | '.join(columns)} |\n{'|---' * (len(columns) + 2)}|")
+    for each in made:
+        make_replies(into.root, base, each.asked)
+        said = json.loads((into.root / "replies" / each.asked.name).read_text())["said"]
+        print(told.tell(each, said, most), flush=True)
+    if len(told.sizes) > 1:
+        CURVE.write_text(drawn(sorted(told.sizes)))
 
 
 def main() -> None:
@@ -206,17 +234,26 @@ def main() -> None:
     parser.add_argument("--exchanges", type=int, default=100, help="taught to each student")
     parser.add_argument("--sizes", type=int, nargs="*", default=[25, 50], help="of students taught less, or more")
     parser.add_argument("--held-out", type=int, default=48, help="exchanges replied to")
-    parser.add_argument("--only", nargs="+", default=[], help="of the variants, beside the reference")
+    parser.add_argument("--only", nargs="+", default=[], help="of the variants, beside the references")
     parser.add_argument("--prepare", action="store_true", help="write what the students need, and stop")
-    workspace, config, asked = parsed(parser)
+    parser.add_argument("--readings", type=Path, default=READINGS, help="what readers said of replies")
+    parser.add_argument("--sheet", type=Path, help="where to write the replies that nobody has read")
+    workspace, config, given = parsed(parser)
     into = Workspace(workspace.root / "ablation")
     into.root.mkdir(exist_ok=True)
+    asyncio.run(ask_unaided(workspace, config, gather(workspace, workspace.latest("tickets"), config, ("train",))))
     variants = [
-        replace(each, exchanges=each.exchanges or asked.exchanges) for each in variants_of(asked.sizes, asked.only)
+        replace(each, exchanges=each.exchanges or given.exchanges) for each in variants_of(given.sizes, given.only)
     ]
-    made = plans(into, workspace, config, variants, asked.held_out)
-    if not asked.prepare:
-        report(into, resolve("starter-student", workspace, "hf"), made, asked.held_out)
+    made = plans(into, workspace, config, variants, given.held_out)
+    if given.prepare:
+        return
+    told = Told(readings_of(given.readings))
+    report(into, resolve("starter-student", workspace, "hf"), made, given.held_out, told)
+    if given.sheet:
+        unread = list(told.unread.values())
+        random.Random(7).shuffle(unread)
+        write_sheet(given.sheet, unread)
 
 
 if __name__ == "__main__":

@@ -75,12 +75,13 @@ def fallback(folder: Path) -> str:
     mine, heldout = (
         [row for row in judged if (row.source, row.split) == ("student", split)] for split in ("validation", "heldout")
     )
-    least = threshold(judged, Config().serving.target_good)
+    serving = Config().serving
+    found = threshold(judged, serving.target_good, serving.most_wrong)
     far = sum(row.standing != "known" for row in heldout)
-    passed_on = sum(row.worth < least for row in heldout if row.standing == "known")
+    passed_on = sum(row.worth < found.least for row in heldout if row.standing == "known")
     first = f"{far} of {len(heldout)} to a person at once, notes too far; {passed_on} to the teacher"
     good = f"checks passed by {sum(row.good for row in mine)} of {len(mine)} validation replies"
-    return f"- Fallback: {first} (least worth {least:.3f}; {good})"
+    return f"- Fallback: {first} (least worth {found.least:.3f}; {good}; {found})"
 
 
 def main() -> None:

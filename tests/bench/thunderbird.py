@@ -45,8 +45,6 @@ def configuration(corpus: Path, overrides: list[str]) -> Config:
         "training.max_length=1400",
         "evaluation.limit=100",
         "evaluation.max_tokens=200",
-        "serving.target_good=0.6",
-        "serving.worth_is_chance=true",
     ]
     return load(None, [*fixed, *overrides])
 

@@ -7,53 +7,82 @@ import random
 import pytest
 
 from data.records import Source, Standing
-from eval.calibration import Judged, calibrate, threshold
+from eval.calibration import ENOUGH_READ, Judged, Threshold, calibrate, threshold
 
 
-def judged(source: Source, *good: bool, standing: Standing = "known") -> list[Judged]:
+def judged(source: Source, *good: bool, standing: Standing = "known", wrong: int = 0) -> list[Judged]:
+    """One of each, worth less and less; `wrong`: how many of the last mislead."""
     return [
-        Judged(exchange_id=f"x{place}", source=source, worth=0.9 - place / 10, good=good, standing=standing)
-        for place, good in enumerate(good)
-    ]
+        Judged(
+            exchange_id=f"x{place}", source=source, worth=0.9 - place / 1000, good=each, standing=standing,
+            wrong=place >= len(good) - wrong,
+        )
+        for place, each in enumerate(good)
+    ]  # fmt: skip
 
 
 MINE = judged("student", True, True, False, True, False, False)
 
 
 def test_the_student_answers_as_long_as_its_replies_are_good_enough() -> None:
-    assert threshold(MINE, 0.75) == MINE[3].worth
-    assert threshold([], 0.75) == 1.0
-    assert threshold([*MINE, *judged("student", True, standing="far")], 0.75) == MINE[3].worth
+    assert threshold(MINE, 0.75, 0.1).least == MINE[3].worth
+    assert threshold([], 0.75, 0.1).least == 1.0
+    assert threshold([*MINE, *judged("student", True, standing="far")], 0.75, 0.1).least == MINE[3].worth
 
 
 def test_a_teacher_that_is_right_less_often_is_asked_less() -> None:
-    assert threshold([*MINE, *judged("teacher", True, False, False)], 0.75) == MINE[5].worth
-    assert threshold([*MINE, *judged("teacher", True, True, True)], 0.75) == MINE[3].worth
+    assert threshold([*MINE, *judged("teacher", True, False, False)], 0.75, 0.1).least == MINE[5].worth
+    assert threshold([*MINE, *judged("teacher", True, True, True)], 0.75, 0.1).least == MINE[3].worth
 
 
-@pytest.mark.parametrize(("target", "least"), [(0.9, 0.9), (0.8, 0.7), (0.75, 0.6), (0.65, 0.4), (0.95, 0.9)])
-def test_a_worth_that_is_a_chance_needs_no_checks(target: float, least: float) -> None:
-    assert threshold(MINE, target, chances=True) == pytest.approx(least)
+NOTES = judged("notes", *[True] * 72, *[False] * 36, wrong=18)
+
+
+def test_readers_are_believed_before_checks_and_the_teacher() -> None:
+    found = threshold([*NOTES, *judged("student", False), *judged("teacher", False)], 0.75, 1.0)
+    assert found == Threshold(NOTES[95].worth, answered=96, asked=108, good=72, wrong=6)
+
+
+def test_what_misleads_is_bounded_too() -> None:
+    found = threshold(NOTES, 0.5, 0.1)
+    assert str(found) == "the student answers from a worth of 0.80 on, 100 of 108 (readers: 72 good, 10 wrong)"
+
+
+def test_those_of_questions_that_fitted_nothing_are_preferred() -> None:
+    fitted = [row.model_copy(update={"split": "train"}) for row in NOTES]
+    assert threshold([*fitted, *NOTES], 0.5, 0.1).asked == len(NOTES)
+    assert threshold([*fitted, *NOTES[:20]], 0.5, 0.1).asked == len(NOTES) + 20
+
+
+def test_few_readings_decide_nothing_and_the_test_s_never() -> None:
+    unseen = [row.model_copy(update={"split": "heldout"}) for row in NOTES]
+    assert threshold([*NOTES[: ENOUGH_READ - 1], *unseen, *MINE], 0.75, 0.1).asked == len(MINE)
+
+
+def scored(*rows: tuple[float, bool] | tuple[float, bool, bool]) -> list[Judged]:
+    """Worth, whether it is good, whether it misleads."""
+    return [Judged(exchange_id="x", worth=row[0], good=row[1], wrong=row[2:] == (True,)) for row in rows]
 
 
 def test_calibrate_finds_the_lowest_threshold_that_keeps_the_promise() -> None:
-    scores = [0.9, 0.8, 0.7, 0.6, 0.5]
-    assert calibrate(scores, [True, True, False, True, False], 0.75) == 0.6
-    assert calibrate(scores, [True] * 5, 0.9) == 0.5
-    assert calibrate(scores, [False] * 5, 0.5) == 0.9
-    assert calibrate([0.7, 0.7, 0.2], [True, False, False], 0.6) == 0.7  # equals are taken together
-    with pytest.raises(ValueError, match="as many"):
-        calibrate([], [], 0.9)
+    mixed = scored((0.9, True), (0.8, True), (0.7, False), (0.6, True), (0.5, False))
+    assert calibrate(mixed, 0.75) == 0.6
+    good = scored((0.9, True), (0.8, True), (0.7, True, True), (0.6, True), (0.5, True))
+    assert calibrate(good, 0.9) == 0.5
+    assert calibrate(good, 0.9, 0.19) == 0.8
+    assert calibrate(scored((0.9, False), (0.8, False)), 0.5) == 0.9
+    assert calibrate(scored((0.7, True), (0.7, False), (0.2, False)), 0.6) == 0.7  # equals are taken together
+    with pytest.raises(ValueError, match="at least one"):
+        calibrate([], 0.9)
 
 
 def test_calibrate_against_trying_every_threshold() -> None:
     dice = random.Random(3)
     for _ in range(200):
-        scores = [round(dice.random(), 1) for _ in range(dice.randint(1, 12))]
-        good = [dice.random() < 0.6 for _ in scores]
-        kept = [
-            t
-            for t in set(scores)
-            if sum(g for s, g in zip(scores, good, strict=True) if s >= t) >= 0.7 * sum(s >= t for s in scores)
-        ]
-        assert calibrate(scores, good, 0.7) == (min(kept) if kept else max(scores))
+        rows = scored(*((round(dice.random(), 1), dice.random() < 0.6, dice.random() < 0.2) for _ in range(12)))
+        kept = []
+        for least in {row.worth for row in rows}:
+            over = [row for row in rows if row.worth >= least]
+            if sum(r.good for r in over) >= 0.7 * len(over) and sum(r.wrong for r in over) <= 0.2 * len(over):
+                kept.append(least)
+        assert calibrate(rows, 0.7, 0.2) == (min(kept) if kept else max(row.worth for row in rows))
