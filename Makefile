@@ -34,6 +34,9 @@ bench-thunderbird: setup ## redo the real-desk figures; CORPUS=path/to/thunderbi
 bench-ablation: setup ## what each ingredient of the real desk's student gives, and more data; CORPUS=path/to/thunderbird
 	@$(BIN)/python -m tests.bench.ablation $(CORPUS)
 
+bench-reading: setup ## the real desk's student on held-out questions, to be read blind; CORPUS=path/to/thunderbird
+	@$(BIN)/python -m tests.bench.reading $(CORPUS)
+
 bench-evidence: setup ## how much of what our agents said is in the evidence shown
 	@$(BIN)/python -m tests.bench.evidence
 
@@ -79,4 +82,4 @@ clean: ## remove what the demo made (keeps the virtual environment and weights)
 	rm -rf workspace/answers workspace/tickets workspace/corpora workspace/students workspace/models workspace/reports \
 	       workspace/releases workspace/knowledge workspace/inspect workspace/deskmate.db*
 
-.PHONY: help setup weights demo test check bench-thunderbird bench-ablation bench-evidence bench-retrieval bench-worth bench-opening bench-draft bench-same-vocabulary bench-teaching bench-outside bench-first-token bench-mutations bench-million bench-training bench-distilling clean
+.PHONY: help setup weights demo test check bench-thunderbird bench-ablation bench-reading bench-evidence bench-retrieval bench-worth bench-opening bench-draft bench-same-vocabulary bench-teaching bench-outside bench-first-token bench-mutations bench-million bench-training bench-distilling clean

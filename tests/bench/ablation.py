@@ -19,7 +19,6 @@ import argparse
 import asyncio
 import json
 import math
-import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,10 +31,9 @@ from bot.launch import identity
 from bot.weights import resolve
 from data.parquet import write_rows
 from data.records import Answer, Exchange
-from data.reviews import BETWEEN, read_sheet, write_sheet
-from data.text import is_deferral
 from data.workspace import Workspace, digest, manifest_of, write_json
-from distillation.asking import asked, plain
+from distillation.asking import asked as all_asked
+from distillation.asking import plain
 from distillation.capturing import plan as capturing
 from distillation.label_journal import LabelJournal
 from distillation.rows import TrainingRow
@@ -48,17 +46,15 @@ from eval.render import COLOURS
 from eval.statistics import Bootstrap
 from tests.bench.ablation_students import answer as make_replies
 from tests.bench.ablation_variants import AGAIN, VARIANTS, Variant, variants_of
+from tests.bench.readings import Readings, reading, readings_of, write_unread
 from tests.bench.thunderbird import parsed
 
 CURVE = Path(__file__).with_name("learning_curve.svg")
-READINGS = Path(__file__).with_name("ablation_readings.csv")
 CODE = "ablation-2"
 MEASURES = ("quality", "overlap_human", "deferral", "words")
 READ = ("read_good", "read_wrong")
-GOOD = 3  # of 5
 WATCHED = 16  # validation rows that training looks at: it stops nothing here, and all of them take as long as it does
 Values = dict[str, list[float]]
-Readings = dict[str, list[tuple[bool, bool]]]
 
 
 async def ask_unaided(workspace: Workspace, config: Config, desk: Desk) -> None:
@@ -68,7 +64,7 @@ async def ask_unaided(workspace: Workspace, config: Config, desk: Desk) -> None:
     with alone(path), loadable(workspace, config.teacher) as load:
         journal, labels = Journal(path), LabelJournal(path.with_suffix(".labels"))
         source = capturing(workspace, settings)
-        await asked(workspace, settings, desk, journal, labels, source, load, lambda _: True)
+        await all_asked(workspace, settings, desk, journal, labels, source, load, lambda _: True)
 
 
 def given(workspace: Workspace, config: Config) -> list[Answer]:
@@ -115,20 +111,6 @@ def ask(into: Workspace, desk: Desk, held_out: Sequence[Exchange], config: Confi
     return path
 
 
-def key(exchange: Exchange, reply: str) -> str:
-    """What a sheet calls a reply: the form of `deskmate review`, with nothing in the passage's place."""
-    return BETWEEN.join([exchange.id, "", digest(reply)])
-
-
-def readings_of(path: Path) -> Readings:
-    """What readers said of replies, by `key`: whether each was good, and wrong."""
-    found: Readings = {}
-    for row in read_sheet(path).rows if path.is_file() else ():
-        if row["score"]:
-            found.setdefault(row["id"], []).append((int(row["score"][0]) >= GOOD, row["wrong"] == "y"))
-    return found
-
-
 def judged(said: Sequence[str], desk: Desk, held_out: Sequence[Exchange], readings: Readings) -> Values:
     """Of each held-out exchange, in their order, a value of each of MEASURES, and of READ where all were read."""
     found: Values = {name: [] for name in (*MEASURES, *READ)}
@@ -136,9 +118,9 @@ def judged(said: Sequence[str], desk: Desk, held_out: Sequence[Exchange], readin
         told = measure(reply, exchange.question, desk.context(exchange), teacher=None, human=exchange.human_reply)
         for name in MEASURES:
             found[name].append(float(told[name] or 0.0))
-        read = [(False, False)] if is_deferral(reply) else readings.get(key(exchange, reply), [])
-        for name, marks in zip(READ, zip(*read, strict=True), strict=False):
-            found[name].append(fmean(marks))
+        if read := reading(readings, exchange, reply):
+            found["read_good"].append(read.good)
+            found["read_wrong"].append(read.wrong)
     return {name: values for name, values in found.items() if len(values) == len(said)}
 
 
@@ -196,21 +178,18 @@ def chosen(desk: Desk, most: int) -> list[Exchange]:
 
 @dataclass(slots=True)
 class Told:
-    """What the students said: the lines of the table, the curve over sizes, what readers have not read."""
+    """What the students said: the lines of the table, the curve over sizes, all that was said."""
 
     readings: Readings
     reference: Values | None = None
     sizes: list[tuple[int, float]] = field(default_factory=list)
-    unread: dict[str, dict[str, str]] = field(default_factory=dict)
+    replies: list[tuple[Exchange, str]] = field(default_factory=list)
 
     def tell(self, plan: Plan, said: Sequence[str], most: int) -> str:
         variant, held_out = plan.variant, chosen(plan.desk, most)
         found = judged(said, plan.desk, held_out, self.readings)
         rows, units = int(manifest_of(plan.rows).counts["rows"]), [each.ticket_id for each in held_out]
-        for reply, exchange in zip(said, held_out, strict=True):
-            name = key(exchange, reply)
-            if name not in self.readings and not is_deferral(reply):
-                self.unread[name] = {"question": exchange.question, "reply": reply, "id": name}
+        self.replies += zip(held_out, said, strict=True)
         if variant.sized or variant.name == VARIANTS[0].name:
             self.sizes.append((rows, fmean(found["quality"])))
         told = line(f"{variant.name} | {rows}", found, None if variant.reference else self.reference, units)
@@ -236,24 +215,22 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=48, help="exchanges replied to")
     parser.add_argument("--only", nargs="+", default=[], help="of the variants, beside the references")
     parser.add_argument("--prepare", action="store_true", help="write what the students need, and stop")
-    parser.add_argument("--readings", type=Path, default=READINGS, help="what readers said of replies")
+    parser.add_argument("--readings", type=Path, nargs="*", default=[], help="sheets that readers filled in")
     parser.add_argument("--sheet", type=Path, help="where to write the replies that nobody has read")
-    workspace, config, given = parsed(parser)
+    workspace, config, asked = parsed(parser)
     into = Workspace(workspace.root / "ablation")
     into.root.mkdir(exist_ok=True)
     asyncio.run(ask_unaided(workspace, config, gather(workspace, workspace.latest("tickets"), config, ("train",))))
     variants = [
-        replace(each, exchanges=each.exchanges or given.exchanges) for each in variants_of(given.sizes, given.only)
+        replace(each, exchanges=each.exchanges or asked.exchanges) for each in variants_of(asked.sizes, asked.only)
     ]
-    made = plans(into, workspace, config, variants, given.held_out)
-    if given.prepare:
+    made = plans(into, workspace, config, variants, asked.held_out)
+    if asked.prepare:
         return
-    told = Told(readings_of(given.readings))
-    report(into, resolve("starter-student", workspace, "hf"), made, given.held_out, told)
-    if given.sheet:
-        unread = list(told.unread.values())
-        random.Random(7).shuffle(unread)
-        write_sheet(given.sheet, unread)
+    told = Told(readings_of(asked.readings))
+    report(into, resolve("starter-student", workspace, "hf"), made, asked.held_out, told)
+    if asked.sheet:
+        print(f"{asked.sheet}: {write_unread(asked.sheet, told.replies, told.readings)} replies to read")
 
 
 if __name__ == "__main__":
