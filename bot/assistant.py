@@ -51,7 +51,7 @@ class Ask:
 @dataclass(frozen=True, slots=True)
 class Cast:
     """Who could answer right now, on whose terms. `search` finds evidence; a voice is None while its model is
-    down.
+    down; `teacher_helps` as in bot/router.py.
     """
 
     config: Config
@@ -59,6 +59,7 @@ class Cast:
     student: Voice | None
     teacher: Voice | None
     threshold: float
+    teacher_helps: bool = True
     sampling: Sampling = field(default_factory=Sampling)
     hold_seconds: float = HOLD_SECONDS
 
@@ -140,7 +141,8 @@ async def _begin(ask: Ask, cast: Cast) -> tuple[RoutingDecision, tuple[Passage, 
 def _first(ask: Ask, cast: Cast, standing: Standing = "known", passages: Sequence[Passage] = ()) -> RoutingDecision:
     up, teacher_up = cast.student is not None, cast.teacher is not None
     worth = passages[0].worth if passages else None
-    return decide(StudentState(ask.turns[-1].text, up, teacher_up, standing, worth=worth), cast.threshold)
+    question = ask.turns[-1].text
+    return decide(StudentState(question, up, teacher_up, cast.teacher_helps, standing, worth=worth), cast.threshold)
 
 
 async def _commit(attempt: Attempt, ask: Ask, cast: Cast, decision: RoutingDecision) -> RoutingDecision:
@@ -166,7 +168,8 @@ def _next(decision: RoutingDecision, reason: Reason, cast: Cast) -> RoutingDecis
     """The route after this one failed. The teacher keeps the reason it was asked for; a person gets the last
     one.
     """
-    if decision.route == "teacher" or cast.teacher is None:
+    doubtful = reason == "student_deferred" and not cast.teacher_helps
+    if decision.route == "teacher" or cast.teacher is None or doubtful:
         return replace(decision, route="human", reason=reason)
     return replace(decision, route="teacher", reason=reason)
 

@@ -30,8 +30,9 @@ class Sampling(Record):
 
 
 class Release(Record):
-    """`model`, `student`, `corpus`, `tickets` and `report` are artefact ids; `threshold` is of confidence.score;
-    `retrieval` is how the model found its evidence when it was evaluated, and finds it when it serves.
+    """`model`, `student`, `corpus`, `tickets` and `report` are artefact ids; `threshold` and `teacher_helps` are what
+    bot/router.py decides by; `retrieval` is how the model found its evidence when it was evaluated, and finds it when
+    it serves.
     """
 
     id: str
@@ -43,20 +44,21 @@ class Release(Record):
     report: str = ""
     prompt_version: str
     threshold: float
+    teacher_helps: bool = True
     sampling: Sampling = Sampling()
     retrieval: Retrieval = Retrieval()
 
 
 def create(
     workspace: Workspace, *, model: str, tickets: str, prompt_version: str, threshold: float,
-    student: str = "", corpus: str = "", report: str = "", sampling: Sampling | None = None,
+    teacher_helps: bool = True, student: str = "", corpus: str = "", report: str = "", sampling: Sampling | None = None,
     retrieval: Retrieval | None = None,
 ) -> Release:  # fmt: skip
     """Write a release, or return the one with the same content that is already there."""
     content = {
         "model": model, "student": student, "corpus": corpus, "tickets": tickets, "report": report,
-        "prompt_version": prompt_version, "threshold": threshold, "sampling": (sampling or Sampling()).model_dump(),
-        "retrieval": (retrieval or Retrieval()).model_dump(),
+        "prompt_version": prompt_version, "threshold": threshold, "teacher_helps": teacher_helps,
+        "sampling": (sampling or Sampling()).model_dump(), "retrieval": (retrieval or Retrieval()).model_dump(),
     }  # fmt: skip
     short = digest(content)
     for found in sorted((workspace.root / FOLDER).glob(f"release-*-{short}.json")):

@@ -5,7 +5,7 @@
     greetings and thanks     ──▶ teacher, or human while there is none
     student gone or failed   ──▶ teacher, or human while there is none
     worth >= threshold       ──▶ student
-    worth below, or it defers ──▶ teacher, or human while there is none
+    worth below, or it defers ──▶ teacher, where it helps (eval/calibration.py); human else, or while there is none
 
 Every decision is recorded with its scores and returned with the reply.
 """
@@ -45,11 +45,13 @@ class RoutingDecision:
 @dataclass(frozen=True, slots=True)
 class StudentState:
     """What is known when deciding. `worth`: the chance that the notes hold a good reply (bot/worth.py), None
-    before they were searched; `deferred`: the student begins the words it was taught to hand over with."""
+    before they were searched; `deferred`: the student begins the words it was taught to hand over with;
+    `teacher_helps`: the teacher answers well enough what the student is unsure of."""
 
     question: str
     up: bool = True
     teacher_up: bool = True
+    teacher_helps: bool = True
     standing: Standing = "known"
     failure: Trouble | None = None
     worth: float | None = None
@@ -72,11 +74,12 @@ def decide(state: StudentState, threshold: float) -> RoutingDecision:
         return RoutingDecision(next_best, "student_down", scores, threshold)
     if state.worth is None:
         return RoutingDecision("student", "trying", scores, threshold)
+    doubtful = next_best if state.teacher_helps else "human"
     if state.deferred:
-        return RoutingDecision(next_best, "student_deferred", scores, threshold)
+        return RoutingDecision(doubtful, "student_deferred", scores, threshold)
     if state.worth >= threshold:
         return RoutingDecision("student", "confident", scores, threshold)
-    return RoutingDecision(next_best, "unsure", scores, threshold)
+    return RoutingDecision(doubtful, "unsure", scores, threshold)
 
 
 def farewell(reason: str) -> str:

@@ -24,8 +24,9 @@ ENOUGH_READ = 100
 
 class Judged(Record):
     """`worth`: what the router decides by (bot/worth.py); `good`: no check found a fault in the student's or teacher's
-    reply, or readers found the first of the notes a good one; `wrong`: they found that it misleads; `standing`: only a
-    question that is "known" would reach the student."""
+    reply, or readers found the first of the notes a good one; `wrong`: they found that it misleads; `sound`: the reply
+    says something, and nothing that it could not know; `standing`: only a question that is "known" would reach the
+    student."""
 
     exchange_id: str
     split: Split = "validation"
@@ -34,15 +35,18 @@ class Judged(Record):
     worth: float
     good: bool
     wrong: bool = False
+    sound: bool = True
 
 
 def checked(desk: Desk, answers: Iterable[Answer]) -> list[Judged]:
     """Student's and teacher's answers, judged: who asks the teacher should know how often it is right."""
     exchanges = {exchange.id: exchange for exchange in desk.exchanges}
     return [
-        _judged(desk, exchange, answer.source, is_good(answer, exchange, desk.context(exchange)))
+        _judged(desk, exchange, answer.source, is_good(answer, exchange, seen), sound=is_sound(answer, exchange, seen))
         for answer in answers
-        if answer.source in ("student", "teacher") and (exchange := exchanges[answer.exchange_id])
+        if answer.source in ("student", "teacher")
+        and (exchange := exchanges[answer.exchange_id])
+        and (seen := desk.context(exchange))
     ]
 
 
@@ -56,10 +60,12 @@ def read(desk: Desk, reviews: Iterable[Review]) -> list[Judged]:
     ]
 
 
-def _judged(desk: Desk, exchange: Exchange, source: Source, good: bool, wrong: bool = False) -> Judged:
+def _judged(
+    desk: Desk, exchange: Exchange, source: Source, good: bool, wrong: bool = False, sound: bool = True
+) -> Judged:  # fmt: skip
     return Judged(
         exchange_id=exchange.id, source=source, split=exchange.split, worth=desk.worth(exchange),
-        good=good, wrong=wrong, standing=desk.standings.get(exchange.id, "known"),
+        good=good, wrong=wrong, sound=sound, standing=desk.standings.get(exchange.id, "known"),
     )  # fmt: skip
 
 
@@ -107,6 +113,26 @@ def _found(judged: Sequence[Judged], least: float, *, readers: bool = False) -> 
     return Threshold(least, len(over), len(judged), good, wrong if readers else None)
 
 
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Whether the teacher is asked what the student is unsure of, and how many of its `asked` replies are sound."""
+
+    helps: bool
+    sound: int = 0
+    asked: int = 0
+
+    def __str__(self) -> str:
+        told = f" (of the teacher's {self.asked} replies to the test {self.sound} are sound)" if self.asked else ""
+        return f"the others go to {'the teacher' if self.helps else 'a person'}{told}"
+
+
+def teacher_helps(judged: Iterable[Judged], target: float) -> Help:
+    """A teacher that evades, repeats itself or says what nobody told it in more than the share 1 - `target` of its
+    replies does customers no service where the notes are poor."""
+    sound = [row.sound for row in judged if row.source == "teacher" and row.standing == "known"]
+    return Help(sum(sound) >= target * len(sound), sum(sound), len(sound))
+
+
 def calibrate(judged: Sequence[Judged], target: float, most_wrong: float = 1.0) -> float:
     """The lowest threshold at which what is worth as much or more is good at least at the share `target`, and wrong at
     most at the share `most_wrong`.
@@ -126,13 +152,20 @@ def calibrate(judged: Sequence[Judged], target: float, most_wrong: float = 1.0) 
     return best
 
 
-def is_good(answer: Answer, exchange: Exchange, seen: str) -> bool:
-    """Says something, says it from the evidence with no fact of its own, and shares content with the agent's reply."""
+def is_sound(answer: Answer, exchange: Exchange, seen: str) -> bool:
+    """Says something (or honestly hands over), once, and names nothing that is in neither question nor notes."""
     text = answer.text
-    if answer.finish == "length" or is_evasion(text, exchange.question) or is_repetitive(text) or is_deferral(text):
+    if answer.finish == "length" or is_evasion(text, exchange.question) or is_repetitive(text):
         return False
+    return not unsupported(text, seen)
+
+
+def is_good(answer: Answer, exchange: Exchange, seen: str) -> bool:
+    """Says it from the evidence too, and shares content with the agent's reply."""
+    text = answer.text
     return (
-        not unsupported(text, seen)
+        is_sound(answer, exchange, seen)
+        and not is_deferral(text)
         and support(text, seen) >= LEAST_SUPPORT
         and overlap(text, exchange.human_reply) >= LEAST_OVERLAP
     )

@@ -36,7 +36,8 @@ class Deployment:
         return Cast(
             config=self.config, search=partial(self.swap.search, stage), student=stage.student.voice,
             teacher=self.teacher.voice if self.teacher else None,
-            threshold=stage.release.threshold, sampling=stage.release.sampling,
+            threshold=stage.release.threshold, teacher_helps=stage.release.teacher_helps,
+            sampling=stage.release.sampling,
         )  # fmt: skip
 
     def admit(self) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bot import prompt, releases, store
-from bot.config import Config, Retrieval
+from bot.config import Config, Retrieval, Serving
 from bot.releases import Release, Sampling
 from bot.store import Alias, Store
 from data.errors import BadInput
 from data.parquet import read_rows
 from data.workspace import Workspace, manifest_of
-from eval.calibration import Judged, threshold
+from eval.calibration import Help, Judged, teacher_helps, threshold
 
 
 def create_release(workspace: Workspace, config: Config) -> str:
@@ -23,17 +23,24 @@ def create_release(workspace: Workspace, config: Config) -> str:
     student = manifest_of(workspace.find("student", model.inputs["student"]))
     judged, serving = read_rows(report / "calibration.parquet", Judged), config.serving
     found = threshold(judged, serving.target_good, serving.most_wrong)
+    helps = _helps(judged, serving)
     release = releases.create(
         workspace, model=model.id, student=student.id, corpus=student.inputs["corpus"], tickets=about["tickets"],
-        report=report.name, prompt_version=prompt.VERSION, threshold=found.least,
+        report=report.name, prompt_version=prompt.VERSION, threshold=found.least, teacher_helps=helps.helps,
         sampling=Sampling(max_tokens=config.serving.max_tokens),
         retrieval=Retrieval.model_validate(made.settings["retrieval"]),
     )  # fmt: skip
     with _open(workspace) as database, database.begin() as connection:
         if store.read_alias(connection) is None:
             store.promote(connection, release.id, expected=0, who="first release")
-            return f"{release.id} is live; {found}"
-    return f"{release.id} is ready; {found}\n`deskmate release promote {release.id}` makes it live"
+            return f"{release.id} is live; {found}; {helps}"
+    return f"{release.id} is ready; {found}; {helps}\n`deskmate release promote {release.id}` makes it live"
+
+
+def _helps(judged: Sequence[Judged], serving: Serving) -> Help:
+    if serving.ask_teacher == "auto":
+        return teacher_helps(judged, serving.target_good)
+    return Help(serving.ask_teacher == "always")
 
 
 def lines(workspace: Workspace) -> Iterator[str]:

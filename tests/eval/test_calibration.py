@@ -6,8 +6,10 @@ import random
 
 import pytest
 
-from data.records import Source, Standing
-from eval.calibration import ENOUGH_READ, Judged, Threshold, calibrate, threshold
+from bot.prompt import DEFERRAL
+from data.records import Answer, Source, Standing
+from eval.calibration import ENOUGH_READ, Help, Judged, Threshold, calibrate, is_sound, teacher_helps, threshold
+from tests.eval.invented import exchanges
 
 
 def judged(source: Source, *good: bool, standing: Standing = "known", wrong: int = 0) -> list[Judged]:
@@ -57,6 +59,28 @@ def test_those_of_questions_that_fitted_nothing_are_preferred() -> None:
 def test_few_readings_decide_nothing_and_the_test_s_never() -> None:
     unseen = [row.model_copy(update={"split": "heldout"}) for row in NOTES]
     assert threshold([*NOTES[: ENOUGH_READ - 1], *unseen, *MINE], 0.75, 0.1).asked == len(MINE)
+
+
+@pytest.mark.parametrize(("sound", "helps"), [(7, True), (6, False)])
+def test_a_teacher_helps_where_its_replies_are_sound(sound: int, helps: bool) -> None:
+    rows = [row.model_copy(update={"sound": n < sound}) for n, row in enumerate(judged("teacher", *[False] * 10))]
+    found = teacher_helps([*rows, *MINE], 0.7)
+    assert (found.helps, str(found).endswith(f"replies to the test {sound} are sound)")) == (helps, True)
+    assert teacher_helps(MINE, 0.7) == Help(True), "not known of a teacher that was not asked"
+
+
+SAID = "Press reset, then choose 55 degrees on the panel of the kettle."
+
+
+@pytest.mark.parametrize(
+    ("text", "sound"),
+    [(SAID, True), ("I don't know. " + DEFERRAL, True), ("Press reset, then choose 71 degrees on the panel.", False),
+     ("The article does not address your question.", False), (" ".join([SAID] * 6), False)],
+)  # fmt: skip
+def test_a_sound_reply_says_something_that_was_known(text: str, sound: bool) -> None:
+    exchange = exchanges()[0]
+    answer = Answer(sample_id="s", exchange_id="x", source="teacher", text=text)
+    assert is_sound(answer, exchange, f"{exchange.question} {SAID}") == sound
 
 
 def scored(*rows: tuple[float, bool] | tuple[float, bool, bool]) -> list[Judged]:

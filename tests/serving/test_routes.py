@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import Serving
-from bot.prompt import FRAME, SYSTEM
+from bot.prompt import DEFERRAL, FRAME, SYSTEM
 from bot.router import BROKEN_OFF, HANDOFF, TEXTS
 from data.workspace import Workspace
 from tests.engine_server import FOREVER, Script
@@ -214,6 +214,19 @@ def test_a_teacher_that_is_still_loading_delays_nobody(tmp_path: Path, launcher:
         found = desk.chat()
         assert text_of(found) == HANDOFF
         assert dict(found)["handoff"]["reason"] == "unsure"
+
+
+def test_a_teacher_that_does_not_help_is_not_asked_by_an_unsure_student(
+    tmp_path: Path, launcher: ScriptedLauncher
+) -> None:
+    make_release(Workspace(tmp_path), "one", teacher_helps=False)
+    with running(tmp_path, launcher, config(hold_tokens=3)) as desk:
+        launcher.servers["one"].reply = lambda _: Script(DEFERRAL)
+        deferred = desk.chat()
+        launcher.worth = 0.1
+        unsure = desk.chat()
+    for found, reason in ((deferred, "student_deferred"), (unsure, "unsure")):
+        assert (text_of(found), dict(found)["handoff"]["reason"]) == (HANDOFF, reason)
 
 
 def test_a_dead_student_is_noticed_and_started_again(desk: Desk, launcher: ScriptedLauncher) -> None:
