@@ -87,11 +87,11 @@ class Threshold:
         return f"the student answers from a worth of {self.least:.2f} on, {self.answered} of {self.asked} ({told})"
 
 
-def threshold(judged: Iterable[Judged], target: float, most_wrong: float) -> Threshold:
+def threshold(judged: Iterable[Judged], target: float, most_wrong: float, unreviewed: float = 0.0) -> Threshold:
     """The lowest at which at least the share `target` of what the student answers is good and at most `most_wrong` of
     it wrong, by readers where they read ENOUGH_READ first notes. Checks cannot tell what is wrong; by them it is as
-    often good as the teacher, where that is less often than `target`. With nothing to go by, one that no question
-    reaches.
+    often good as the teacher, where that is less often than `target`, and the threshold at least `unreviewed`. With
+    nothing to go by, one that no question reaches.
     """
     known = [row for row in judged if row.standing == "known"]
     teachers = [row.good for row in known if row.source == "teacher"]
@@ -100,7 +100,10 @@ def threshold(judged: Iterable[Judged], target: float, most_wrong: float) -> Thr
     notes = unfitted if len(unfitted) >= ENOUGH_READ else notes
     if len(notes) >= ENOUGH_READ:
         return _found(notes, calibrate(notes, target, most_wrong), readers=True)
-    return _found(mine, calibrate(mine, min(target, fmean(teachers)) if teachers else target)) if mine else Threshold(1)
+    if not mine:
+        return Threshold(1)
+    least = calibrate(mine, min(target, fmean(teachers)) if teachers else target)
+    return _found(mine, max(least, unreviewed))
 
 
 def _of(judged: Iterable[Judged], source: Source) -> list[Judged]:

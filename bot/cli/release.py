@@ -22,7 +22,7 @@ def create_release(workspace: Workspace, config: Config) -> str:
     model = manifest_of(workspace.find("model", about["model"]))
     student = manifest_of(workspace.find("student", model.inputs["student"]))
     judged, serving = read_rows(report / "calibration.parquet", Judged), config.serving
-    found = threshold(judged, serving.target_good, serving.most_wrong)
+    found = threshold(judged, serving.target_good, serving.most_wrong, serving.unreviewed)
     helps = _helps(judged, serving)
     release = releases.create(
         workspace, model=model.id, student=student.id, corpus=student.inputs["corpus"], tickets=about["tickets"],

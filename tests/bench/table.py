@@ -76,7 +76,7 @@ def fallback(folder: Path) -> str:
         [row for row in judged if (row.source, row.split) == ("student", split)] for split in ("validation", "heldout")
     )
     serving = Config().serving
-    found = threshold(judged, serving.target_good, serving.most_wrong)
+    found = threshold(judged, serving.target_good, serving.most_wrong, serving.unreviewed)
     far = sum(row.standing != "known" for row in heldout)
     passed_on = sum(row.worth < found.least for row in heldout if row.standing == "known")
     first = f"{far} of {len(heldout)} to a person at once, notes too far; {passed_on} to the teacher"

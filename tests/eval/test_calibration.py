@@ -32,6 +32,11 @@ def test_the_student_answers_as_long_as_its_replies_are_good_enough() -> None:
     assert threshold([*MINE, *judged("student", True, standing="far")], 0.75, 0.1).least == MINE[3].worth
 
 
+def test_where_nobody_reviewed_what_is_worth_little_is_handed_over() -> None:
+    assert threshold(MINE, 0.75, 0.1, unreviewed=0.8985).answered == 2
+    assert threshold(MINE, 0.75, 0.1, unreviewed=0.12).least == MINE[3].worth
+
+
 def test_a_teacher_that_is_right_less_often_is_asked_less() -> None:
     assert threshold([*MINE, *judged("teacher", True, False, False)], 0.75, 0.1).least == MINE[5].worth
     assert threshold([*MINE, *judged("teacher", True, True, True)], 0.75, 0.1).least == MINE[3].worth
