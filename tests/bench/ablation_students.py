@@ -23,11 +23,11 @@ from bot.engine import ChatMessage
 from data.workspace import Workspace, write_json
 from distillation.rows import end_token, render
 from distillation.sampling import sample
-from distillation.student import load_student
+from distillation.student import Student, load_student
 from distillation.train import train
 
 TOKENS = 90  # of a reply, at most
-TOGETHER = {"cpu": 16, "cuda": 150}  # replies said at once
+TOGETHER = {"cpu": 48, "cuda": 150}  # replies said at once
 
 
 def replies(base: str, taught: Path, prompts: Sequence[Sequence[ChatMessage]], settings: Training) -> list[str]:
@@ -36,6 +36,8 @@ def replies(base: str, taught: Path, prompts: Sequence[Sequence[ChatMessage]], s
     device = "cuda" if torch.cuda.is_available() else "cpu"
     student = load_student(base, settings, device)
     student.load(taught / "adapter")
+    if hasattr(student.model, "merge_and_unload"):
+        student = Student(student.model.merge_and_unload())
     rendered = [render(tokenizer, each) for each in prompts]
     order = sorted(range(len(prompts)), key=lambda place: len(rendered[place]))
     said = [""] * len(prompts)
