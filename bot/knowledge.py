@@ -149,10 +149,14 @@ class Knowledge:
         return {near[place]: float(worth.scores[place]) for place in order}, codes
 
     def candidates(self, exchange: Exchange, vector: Vectors, count: int) -> list[Passage]:
-        """What could be the first note to a past question, the best first; whole."""
+        """What could be the first note to a past question, whole: the one that is, then the best of the others."""
         asked = self._asked(exchange.question, vector, exchange.created)
         near = self._near(asked, exchange.ticket_id)
-        return self._anchors(list(self._ordered(asked, near, exchange.ticket_id)[0])[:count]) if near else []
+        if not near:
+            return []
+        worths, _ = self._ordered(asked, near, exchange.ticket_id)
+        first = self.choose(asked.text, list(worths))
+        return self._anchors([first, *(number for number in worths if number != first)][:count])
 
     def answered(self, places_R: Places, vectors_RD: Vectors) -> Places:
         """The briefs that past questions would have been answered from when they were asked, -1 for none: [R]."""

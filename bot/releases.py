@@ -30,9 +30,9 @@ class Sampling(Record):
 
 
 class Release(Record):
-    """`model`, `student`, `corpus`, `tickets` and `report` are artefact ids; `threshold` and `teacher_helps` are what
-    bot/router.py decides by; `retrieval` is how the model found its evidence when it was evaluated, and finds it when
-    it serves.
+    """`model`, `student`, `corpus`, `tickets` and `report` are artefact ids; `threshold` is what bot/router.py decides
+    by; `unhelpful` is the teacher (bot.launch.identity) that is not asked what the student is unsure of; `retrieval` is
+    how the model found its evidence when it was evaluated, and finds it when it serves.
     """
 
     id: str
@@ -44,20 +44,20 @@ class Release(Record):
     report: str = ""
     prompt_version: str
     threshold: float
-    teacher_helps: bool = True
+    unhelpful: str = ""
     sampling: Sampling = Sampling()
     retrieval: Retrieval = Retrieval()
 
 
 def create(
     workspace: Workspace, *, model: str, tickets: str, prompt_version: str, threshold: float,
-    teacher_helps: bool = True, student: str = "", corpus: str = "", report: str = "", sampling: Sampling | None = None,
+    unhelpful: str = "", student: str = "", corpus: str = "", report: str = "", sampling: Sampling | None = None,
     retrieval: Retrieval | None = None,
 ) -> Release:  # fmt: skip
     """Write a release, or return the one with the same content that is already there."""
     content = {
         "model": model, "student": student, "corpus": corpus, "tickets": tickets, "report": report,
-        "prompt_version": prompt_version, "threshold": threshold, "teacher_helps": teacher_helps,
+        "prompt_version": prompt_version, "threshold": threshold, "unhelpful": unhelpful,
         "sampling": (sampling or Sampling()).model_dump(), "retrieval": (retrieval or Retrieval()).model_dump(),
     }  # fmt: skip
     short = digest(content)

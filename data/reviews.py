@@ -104,7 +104,7 @@ def load_reviews(
     for line, row in enumerate(sheet.rows, 2):
         if not row["score"] and not row["wrong"]:
             continue
-        if why := _fault(row):
+        if why := fault(row):
             bad.append(Rejected(file=sheet.name, line=line, reason=why, kind="review", record=exchange_of(row)))
             continue
         exchange, passage, version = _keys(row)
@@ -113,12 +113,19 @@ def load_reviews(
         elif versions.get(passage) != version:
             left["stale_reviews"] += 1
         else:
-            said = {"score": int(row["score"][0]), "wrong": row["wrong"].lower() in YES}
-            found.append(Review(exchange=exchange, passage=passage, **said))
+            found.append(review_of(row))
     return found, bad, left
 
 
-def _fault(row: Row) -> str:
+def review_of(row: Row) -> Review:
+    """What a row without a fault says."""
+    exchange, passage, _ = _keys(row)
+    wrong = row["wrong"].lower() in YES
+    return Review(exchange=exchange, passage=passage, score=int(row["score"][0]), wrong=wrong)
+
+
+def fault(row: Row) -> str:
+    """Why a row cannot be read; empty for one that can."""
     if len(_keys(row)) != KEYS:
         return f"id is {row['id'] or 'empty'}; leave it as `deskmate review` wrote it"
     if not SCORE.fullmatch(row["score"]):

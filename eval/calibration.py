@@ -1,5 +1,5 @@
-"""From which worth on the student answers by itself: never read off the held-out exchanges, so that the report's
-figures stay honest about the release they describe.
+"""From which worth on the student answers by itself, and whether its teacher is asked about the rest. The student's
+replies to the held-out exchanges have no part in it, so that the report's figures stay honest about it.
 
 Readers are believed before checks: where enough was reviewed (`deskmate review`), what they said of the notes that past
 questions are answered from decides, else what checks find in the student's replies to the validation exchanges. The
@@ -10,16 +10,21 @@ are enough.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import fmean
 
-from bot.desk import Desk
+from bot.config import Config
+from bot.desk import Desk, gather
+from data.parquet import read_any
 from data.records import Answer, Exchange, Record, Review, Source, Split, Standing
 from data.text import is_deferral, is_evasion, is_repetitive, overlap, support, unsupported
+from data.workspace import Workspace
 
 LEAST_SUPPORT = 0.6
 LEAST_OVERLAP = 0.25
 ENOUGH_READ = 100
+NEVER = 1.01  # no note is worth that
 
 
 class Judged(Record):
@@ -35,7 +40,7 @@ class Judged(Record):
     worth: float
     good: bool
     wrong: bool = False
-    sound: bool = True
+    sound: bool | None = None
 
 
 def checked(desk: Desk, answers: Iterable[Answer]) -> list[Judged]:
@@ -50,6 +55,13 @@ def checked(desk: Desk, answers: Iterable[Answer]) -> list[Judged]:
     ]
 
 
+def reviewed(workspace: Workspace, tickets: Path, config: Config) -> list[Judged]:
+    """What readers said of the notes that past questions are answered from."""
+    reviews = read_any(tickets / "reviews.parquet", Review)
+    only = {review.exchange for review in reviews}
+    return read(gather(workspace, tickets, config, ("train", "validation"), only=only), reviews) if reviews else []
+
+
 def read(desk: Desk, reviews: Iterable[Review]) -> list[Judged]:
     """What readers said of the first notes to a desk's exchanges, of those that they read."""
     said = {(review.exchange, review.passage): review for review in reviews}
@@ -61,7 +73,7 @@ def read(desk: Desk, reviews: Iterable[Review]) -> list[Judged]:
 
 
 def _judged(
-    desk: Desk, exchange: Exchange, source: Source, good: bool, wrong: bool = False, sound: bool = True
+    desk: Desk, exchange: Exchange, source: Source, good: bool, wrong: bool = False, sound: bool | None = None
 ) -> Judged:  # fmt: skip
     return Judged(
         exchange_id=exchange.id, source=source, split=exchange.split, worth=desk.worth(exchange),
@@ -72,48 +84,53 @@ def _judged(
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """The least worth from which the student answers by itself, and what that is on the questions it was read off:
-    `wrong` is None where only checks judged them."""
+    `wrong` is None where only checks judged them, `fitted` is how many of those that were read fitted worth too."""
 
     least: float
     answered: int = 0
     asked: int = 0
     good: int = 0
     wrong: int | None = None
+    fitted: int = 0
 
     def __str__(self) -> str:
-        if not self.asked:
-            return "nothing to read its threshold off: the student answers nothing by itself"
-        told = f"checks: {self.good} good" if self.wrong is None else f"readers: {self.good} good, {self.wrong} wrong"
+        if not self.answered:
+            return f"of {self.asked} judged too few are good at any worth: the student answers nothing by itself"
+        told = f"checks: {self.good} good"
+        if self.wrong is not None:
+            told = f"readers: {self.good} good, {self.wrong} wrong; {self.fitted} of them fitted the worths too"
         return f"the student answers from a worth of {self.least:.2f} on, {self.answered} of {self.asked} ({told})"
 
 
-def threshold(judged: Iterable[Judged], target: float, most_wrong: float, unreviewed: float = 0.0) -> Threshold:
+def threshold(judged: Iterable[Judged], *, target: float, most_wrong: float, unreviewed: float = 0.0) -> Threshold:
     """The lowest at which at least the share `target` of what the student answers is good and at most `most_wrong` of
-    it wrong, by readers where they read ENOUGH_READ first notes. Checks cannot tell what is wrong; by them it is as
-    often good as the teacher, where that is less often than `target`, and the threshold at least `unreviewed`. With
-    nothing to go by, one that no question reaches.
+    it wrong, by readers where they read ENOUGH_READ first notes; one that no question reaches, where none is. Checks
+    cannot tell what is wrong; by them it is as often good as the teacher's replies to the test, where that is less
+    often than `target`, and the threshold at least `unreviewed`.
     """
     known = [row for row in judged if row.standing == "known"]
-    teachers = [row.good for row in known if row.source == "teacher"]
     notes, mine = _of(known, "notes"), _of(known, "student")
     unfitted = [row for row in notes if row.split == "validation"]
     notes = unfitted if len(unfitted) >= ENOUGH_READ else notes
     if len(notes) >= ENOUGH_READ:
-        return _found(notes, calibrate(notes, target, most_wrong), readers=True)
+        found = _found(notes, calibrate(notes, target, most_wrong))
+        kept = found.good / found.answered >= target and (found.wrong or 0) / found.answered <= most_wrong
+        return found if kept else Threshold(NEVER, asked=len(notes))
     if not mine:
-        return Threshold(1)
+        return Threshold(NEVER)
+    teachers = [row.good for row in known if row.source == "teacher"]
     least = calibrate(mine, min(target, fmean(teachers)) if teachers else target)
-    return _found(mine, max(least, unreviewed))
+    return replace(_found(mine, max(least, unreviewed)), wrong=None, fitted=0)
 
 
 def _of(judged: Iterable[Judged], source: Source) -> list[Judged]:
     return [row for row in judged if row.source == source and row.split != "heldout"]
 
 
-def _found(judged: Sequence[Judged], least: float, *, readers: bool = False) -> Threshold:
+def _found(judged: Sequence[Judged], least: float) -> Threshold:
     over = [row for row in judged if row.worth >= least]
-    good, wrong = (sum(getattr(row, name) for row in over) for name in ("good", "wrong"))
-    return Threshold(least, len(over), len(judged), good, wrong if readers else None)
+    good, wrong, fitted = sum(r.good for r in over), sum(r.wrong for r in over), sum(r.split == "train" for r in over)
+    return Threshold(least, len(over), len(judged), good, wrong, fitted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +148,9 @@ class Help:
 
 def teacher_helps(judged: Iterable[Judged], target: float) -> Help:
     """A teacher that evades, repeats itself or says what nobody told it in more than the share 1 - `target` of its
-    replies does customers no service where the notes are poor."""
-    sound = [row.sound for row in judged if row.source == "teacher" and row.standing == "known"]
+    replies to the test does customers no service where the notes are poor."""
+    rows = (row for row in judged if row.source == "teacher" and row.standing == "known")
+    sound = [row.sound for row in rows if row.sound is not None]
     return Help(sum(sound) >= target * len(sound), sum(sound), len(sound))
 
 
@@ -150,25 +168,23 @@ def calibrate(judged: Sequence[Judged], target: float, most_wrong: float = 1.0) 
     for position, row in enumerate(ranked, 1):
         good, wrong = good + row.good, wrong + row.wrong
         last_of_equals = position == len(ranked) or ranked[position].worth < row.worth
-        if last_of_equals and good >= target * position and wrong <= most_wrong * position:
+        if last_of_equals and good / position >= target and wrong / position <= most_wrong:
             best = row.worth
     return best
 
 
 def is_sound(answer: Answer, exchange: Exchange, seen: str) -> bool:
-    """Says something (or honestly hands over), once, and names nothing that is in neither question nor notes."""
+    """Says something, once, and names nothing that is in neither question nor notes."""
     text = answer.text
-    if answer.finish == "length" or is_evasion(text, exchange.question) or is_repetitive(text):
-        return False
-    return not unsupported(text, seen)
+    idle = is_evasion(text, exchange.question) or is_repetitive(text) or is_deferral(text)
+    return not idle and not unsupported(text, seen)
 
 
 def is_good(answer: Answer, exchange: Exchange, seen: str) -> bool:
-    """Says it from the evidence too, and shares content with the agent's reply."""
-    text = answer.text
+    """Says it to the end and from the evidence, and shares content with the agent's reply."""
     return (
         is_sound(answer, exchange, seen)
-        and not is_deferral(text)
-        and support(text, seen) >= LEAST_SUPPORT
-        and overlap(text, exchange.human_reply) >= LEAST_OVERLAP
+        and answer.finish != "length"
+        and support(answer.text, seen) >= LEAST_SUPPORT
+        and overlap(answer.text, exchange.human_reply) >= LEAST_OVERLAP
     )

@@ -21,18 +21,18 @@ from bot.desk import Desk, gather, spread
 from bot.engine import Engine
 from bot.journal import Journal
 from bot.knowledge import SEARCH
-from bot.launch import choose, running, start
+from bot.launch import choose, identity, running, start
 from bot.weights import SOURCES, resolve
-from data.parquet import read_any, write_rows
-from data.records import Answer, Exchange, Review
+from data.parquet import write_rows
+from data.records import Answer, Exchange
 from data.workspace import Workspace, manifest_of
-from eval.calibration import LEAST_OVERLAP, LEAST_SUPPORT, Judged, checked, read
+from eval.calibration import LEAST_OVERLAP, LEAST_SUPPORT, Judged, checked, reviewed
 from eval.costs import Machine, TeachCost
 from eval.evaluate import RunFacts, build_report
 
 Name = Literal["teacher", "base", "student"]
 COMMANDS = ("deskmate evaluate",)
-CODE = "evaluate-5"  # raised when the same models would answer otherwise: quoting, openings, turns
+CODE = "evaluate-6"  # raised when the same models would answer, or be judged, otherwise
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class System:
 async def evaluate(workspace: Workspace, config: Config) -> Path:
     """Make, or go on making, the report on the newest model; returns its folder."""
     tickets, model = workspace.latest("tickets"), workspace.latest("model")
-    inputs = {"tickets": tickets.name, "model": model.name, "teacher": config.teacher.name}
+    inputs = {"tickets": tickets.name, "model": model.name, "teacher": identity(config.teacher)}
     settings: dict[str, object] = {
         "code": CODE, "evaluation": config.evaluation.model_dump(), "retrieval": config.retrieval.model_dump(),
         "prompt": prompt.VERSION, "desk": [config.desk.name, config.desk.about], "search": SEARCH,
@@ -66,19 +66,12 @@ async def evaluate(workspace: Workspace, config: Config) -> Path:
     await contest.hold(contestants, heldout)
     judged = {exchange.id for exchange in heldout}
     given = contest.journal.answers
-    judgements = [*checked(desk, given), *_read(workspace, tickets, config)]
+    judgements = [*checked(desk, given), *reviewed(workspace, tickets, config)]
     write_rows(draft.path / "calibration.parquet", judgements, Judged)
     facts = _facts(workspace, config, contestants, inputs)
     answers = [answer for answer in given if answer.exchange_id in judged]
     answers += [_excerpt(exchange, desk) for exchange in heldout]
     return build_report(workspace, draft, heldout, desk.evidence, answers, facts, config.evaluation)
-
-
-def _read(workspace: Workspace, tickets: Path, config: Config) -> list[Judged]:
-    """What readers said of the notes that past questions are answered from."""
-    reviews = read_any(tickets / "reviews.parquet", Review)
-    only = {review.exchange for review in reviews}
-    return read(gather(workspace, tickets, config, ("train", "validation"), only=only), reviews) if reviews else []
 
 
 def _excerpt(exchange: Exchange, desk: Desk) -> Answer:
@@ -92,7 +85,7 @@ def _contestants(config: Config, model: Path) -> list[System]:
     base = config.student
     if base.name in SOURCES and choose(base) != "remote":
         base = base.model_copy(update={"engine": choose(base, student.path)})
-    return [student, System("base", base, base.name), System("teacher", config.teacher, config.teacher.name)]
+    return [student, System("base", base, base.name), System("teacher", config.teacher, identity(config.teacher))]
 
 
 @dataclass(frozen=True, slots=True)

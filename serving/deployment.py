@@ -7,6 +7,7 @@ from functools import partial
 
 from bot.assistant import Cast
 from bot.config import Config
+from bot.launch import identity
 from data.errors import EngineError
 from data.workspace import Workspace
 from serving.auth import Keys
@@ -36,9 +37,14 @@ class Deployment:
         return Cast(
             config=self.config, search=partial(self.swap.search, stage), student=stage.student.voice,
             teacher=self.teacher.voice if self.teacher else None,
-            threshold=stage.release.threshold, teacher_helps=stage.release.teacher_helps,
+            threshold=stage.release.threshold, teacher_helps=self._teacher_helps(stage),
             sampling=stage.release.sampling,
         )  # fmt: skip
+
+    def _teacher_helps(self, stage: Stage) -> bool:
+        """Another teacher than the one that did not is believed to."""
+        ask, unhelpful = self.config.serving.ask_teacher, stage.release.unhelpful
+        return ask == "always" or (ask == "auto" and not (unhelpful and unhelpful == identity(self.config.teacher)))
 
     def admit(self) -> None:
         """Raises EngineError (503) when no new work may begin."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from bot import prompt, releases, store
-from bot.config import Config, Retrieval, Serving
+from bot.config import Config, Retrieval
 from bot.releases import Release, Sampling
 from bot.store import Alias, Store
 from data.errors import BadInput
 from data.parquet import read_rows
 from data.workspace import Workspace, manifest_of
-from eval.calibration import Help, Judged, teacher_helps, threshold
+from eval.calibration import Judged, teacher_helps, threshold
 
 
 def create_release(workspace: Workspace, config: Config) -> str:
@@ -22,11 +22,12 @@ def create_release(workspace: Workspace, config: Config) -> str:
     model = manifest_of(workspace.find("model", about["model"]))
     student = manifest_of(workspace.find("student", model.inputs["student"]))
     judged, serving = read_rows(report / "calibration.parquet", Judged), config.serving
-    found = threshold(judged, serving.target_good, serving.most_wrong, serving.unreviewed)
-    helps = _helps(judged, serving)
+    found = threshold(judged, target=serving.target_good, most_wrong=serving.most_wrong, unreviewed=serving.unreviewed)
+    helps = teacher_helps(judged, serving.target_good)
+    unhelpful = "" if helps.helps else about["teacher"]
     release = releases.create(
         workspace, model=model.id, student=student.id, corpus=student.inputs["corpus"], tickets=about["tickets"],
-        report=report.name, prompt_version=prompt.VERSION, threshold=found.least, teacher_helps=helps.helps,
+        report=report.name, prompt_version=prompt.VERSION, threshold=found.least, unhelpful=unhelpful,
         sampling=Sampling(max_tokens=config.serving.max_tokens),
         retrieval=Retrieval.model_validate(made.settings["retrieval"]),
     )  # fmt: skip
@@ -35,12 +36,6 @@ def create_release(workspace: Workspace, config: Config) -> str:
             store.promote(connection, release.id, expected=0, who="first release")
             return f"{release.id} is live; {found}; {helps}"
     return f"{release.id} is ready; {found}; {helps}\n`deskmate release promote {release.id}` makes it live"
-
-
-def _helps(judged: Sequence[Judged], serving: Serving) -> Help:
-    if serving.ask_teacher == "auto":
-        return teacher_helps(judged, serving.target_good)
-    return Help(serving.ask_teacher == "always")
 
 
 def lines(workspace: Workspace) -> Iterator[str]:

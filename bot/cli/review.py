@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli.options import ConfigFile, Settings, opened
 from bot.config import Config
 from data.workspace import Workspace
+
+if TYPE_CHECKING:
+    from bot.knowledge import Knowledge
+    from data.records import Exchange
+    from data.reviews import Row
 
 NEXT = (
     "fill in score (1 wrong for this customer, 2 no use, 3 helps a bit, 4 good, 5 send it as it is) and wrong (y where "
@@ -31,31 +37,44 @@ def review(
     """Write past questions with what the bot would say to them into a sheet, to be scored by people."""
     values, workspace = opened(config, settings)
     added = run_review(workspace, values, sheet, questions, notes)
-    typer.echo(f"{sheet}: {added:,} rows to score\n{NEXT}")
+    typer.echo(f"{sheet}: {added:,} rows to score\n{NEXT}" if added else f"{sheet}: every past question is in it")
 
 
 def run_review(workspace: Workspace, values: Config, sheet: Path, questions: int, notes: int) -> int:
-    """Adds rows to a sheet, or makes it; returns how many. A third of the questions are those that the student's
-    threshold is read off; nothing is asked about the test's."""
+    """Adds rows to a sheet, or makes it; returns how many. Up to a third of the questions are validation exchanges
+    whose first note nobody was asked about: they tell the threshold. Nothing is asked about the test's."""
     from bot.desk import spread
     from bot.loading import load
-    from bot.passages import spoken
     from data.parquet import read_rows
     from data.records import Exchange
-    from data.reviews import exchange_of, key, read_sheet, write_sheet
+    from data.reviews import exchange_of, read_sheet, write_sheet
 
-    there = {exchange_of(row) for row in read_sheet(sheet).rows} if sheet.exists() else set()
+    there = read_sheet(sheet).rows if sheet.exists() else []
+    asked, names = {exchange_of(row) for row in there}, {row["id"] for row in there}
     tickets = workspace.latest("tickets")
     known = load(workspace, tickets, values.retrieval)
-    new = [each for each in read_rows(tickets / "exchanges.parquet", Exchange) if each.id not in there]
-    threshold = spread([each for each in new if each.split == "validation"], max(1, questions // 3))
-    train = [each for each in new if each.split == "train"]
-    asked = [*threshold, *(spread(train, left) if (left := questions - len(threshold)) else [])]
-    rows = [
-        {"question": exchange.question, "reply": spoken(passage), "id": key(exchange.id, passage)}
-        for exchange, vector in zip(asked, known.embed(asked), strict=True)
-        for passage in known.candidates(exchange, vector, notes)
-    ]
+    exchanges = read_rows(tickets / "exchanges.parquet", Exchange)
+    held = _rows(known, [each for each in exchanges if each.split == "validation"], notes)
+    unread = [each for each in exchanges if held.get(each.id) and held[each.id][0]["id"] not in names]
+    threshold = spread(unread, max(1, questions // 3))
+    left = questions - len(threshold)
+    new = [each for each in exchanges if each.split == "train" and each.id not in asked]
+    found = held | _rows(known, train := spread(new, left) if left else [], notes)
+    rows = [row for each in (*threshold, *train) for row in found[each.id] if row["id"] not in names]
     kept = read_sheet(sheet).rows if sheet.exists() else []  # as it is now: a team may have saved it in the meantime
     write_sheet(sheet, [*kept, *rows])
     return len(rows)
+
+
+def _rows(known: Knowledge, exchanges: Sequence[Exchange], notes: int) -> dict[str, list[Row]]:
+    """By exchange id, what could be its first note, the one that is first."""
+    from bot.passages import spoken
+    from data.reviews import key
+
+    return {
+        exchange.id: [
+            {"question": exchange.question, "reply": spoken(passage), "id": key(exchange.id, passage)}
+            for passage in known.candidates(exchange, vector, notes)
+        ]
+        for exchange, vector in zip(exchanges, known.embed(exchanges), strict=True)
+    }

@@ -32,8 +32,8 @@ from bot.weights import resolve
 from data.parquet import write_rows
 from data.records import Answer, Exchange
 from data.workspace import Workspace, digest, manifest_of, write_json
+from distillation.asking import answerable, jobs_for, plain
 from distillation.asking import asked as all_asked
-from distillation.asking import plain
 from distillation.capturing import plan as capturing
 from distillation.label_journal import LabelJournal
 from distillation.rows import TrainingRow
@@ -50,16 +50,20 @@ from tests.bench.readings import Readings, reading, readings_of, write_unread
 from tests.bench.thunderbird import parsed
 
 CURVE = Path(__file__).with_name("learning_curve.svg")
-CODE = "ablation-2"
+CODE = "ablation-3"
 MEASURES = ("quality", "overlap_human", "deferral", "words")
 READ = ("read_good", "read_wrong")
 WATCHED = 16  # validation rows that training looks at: it stops nothing here, and all of them take as long as it does
 Values = dict[str, list[float]]
 
 
+def unaided_config(config: Config) -> Config:
+    return config.model_copy(update={"teaching": config.teaching.model_copy(update={"hindsight": False})})
+
+
 async def ask_unaided(workspace: Workspace, config: Config, desk: Desk) -> None:
     """The teacher answers the same exchanges without our agents' replies, each sample once in the workspace's life."""
-    settings = config.model_copy(update={"teaching": config.teaching.model_copy(update={"hindsight": False})})
+    settings = unaided_config(config)
     path = journal_of(workspace, identity(config.teacher))
     with alone(path), loadable(workspace, config.teacher) as load:
         journal, labels = Journal(path), LabelJournal(path.with_suffix(".labels"))
@@ -67,14 +71,17 @@ async def ask_unaided(workspace: Workspace, config: Config, desk: Desk) -> None:
         await all_asked(workspace, settings, desk, journal, labels, source, load, lambda _: True)
 
 
-def given(workspace: Workspace, config: Config) -> list[Answer]:
-    """The teacher's, all but the first of a kind to an exchange marked as another sample."""
-    seen: set[tuple[str, str]] = set()
+def given(workspace: Workspace, config: Config, desk: Desk) -> list[Answer]:
+    """The teacher's answers to the desk as it is, with and without hindsight; all but an exchange's first sample of
+    either marked as another one."""
+    teacher = identity(config.teacher)
+    known = {answer.sample_id: answer for answer in Journal(journal_of(workspace, teacher)).answers}
     answers = []
-    for answer in Journal(journal_of(workspace, identity(config.teacher))).answers:
-        kind = (answer.exchange_id, answer.source)
-        answers.append(plain(answer).model_copy(update={"reason": AGAIN} if kind in seen else {}))
-        seen.add(kind)
+    for teaching in (config.teaching, unaided_config(config).teaching):
+        for exchange in answerable(desk, teaching.limit):
+            for place, job in enumerate(jobs_for(desk, exchange, teaching)):
+                answer = plain(known[job.sample_id(teacher)])
+                answers.append(answer.model_copy(update={"reason": AGAIN} if place else {}))
     return answers
 
 
@@ -158,8 +165,10 @@ class Plan:
 
 
 def plans(into: Workspace, workspace: Workspace, config: Config, variants: Sequence[Variant], most: int) -> list[Plan]:
-    answers, tickets = given(workspace, config), workspace.latest("tickets")
-    desks: dict[str, Desk] = {}
+    tickets = workspace.latest("tickets")
+    as_it_is = gather(workspace, tickets, config, ("train", "validation", "heldout"))
+    desks = {config.retrieval.model_dump_json(): as_it_is}
+    answers = given(workspace, config, as_it_is)
     made = []
     for variant in variants:
         changed = variant.config(config)

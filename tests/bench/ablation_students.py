@@ -31,7 +31,8 @@ TOGETHER = {"cpu": 48, "cuda": 150}  # replies said at once
 
 
 def replies(base: str, taught: Path, prompts: Sequence[Sequence[ChatMessage]], settings: Training) -> list[str]:
-    """The likeliest reply of a student to each prompt."""
+    """The likeliest reply of a student to each prompt, its adapters merged into the base (in the base's precision,
+    which is finer than what is served)."""
     tokenizer = AutoTokenizer.from_pretrained(base)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     student = load_student(base, settings, device)

@@ -1,4 +1,4 @@
-"""The real desk's student, its first notes and our agents, read blind on held-out questions: `make bench-reading`.
+"""The real desk's student and our agents, read blind on held-out questions: `make bench-reading`.
 
 Wants CORPUS=path/to/thunderbird and the student of `make bench-thunderbird`. The student replies to all held-out
 exchanges as it would serve them. `--sheet FILE` writes what nobody has read, blind and shuffled, for readers to fill in
@@ -21,11 +21,10 @@ from bot.config import Config
 from bot.desk import Desk, gather
 from bot.journal import Journal
 from bot.launch import running
-from data.parquet import read_any
-from data.records import Exchange, Review
+from data.records import Exchange
 from data.text import is_deferral
 from data.workspace import Workspace
-from eval.calibration import Threshold, read, threshold
+from eval.calibration import Threshold, reviewed, threshold
 from tests.bench.readings import Reading, Readings, reading, readings_of, write_unread
 from tests.bench.thunderbird import parsed
 
@@ -64,11 +63,9 @@ async def replies(workspace: Workspace, config: Config, desk: Desk) -> list[Said
 
 
 def release(workspace: Workspace, config: Config) -> Threshold:
-    """The threshold that a release of this student would have."""
-    tickets = workspace.latest("tickets")
-    reviews = read_any(tickets / "reviews.parquet", Review)
-    desk = gather(workspace, tickets, config, ("validation",), only={review.exchange for review in reviews})
-    return threshold(read(desk, reviews), config.serving.target_good, config.serving.most_wrong)
+    """The threshold that reviews give a release, whatever the student says."""
+    judged, serving = reviewed(workspace, workspace.latest("tickets"), config), config.serving
+    return threshold(judged, target=serving.target_good, most_wrong=serving.most_wrong)
 
 
 def cells(marks: Sequence[Reading]) -> str:

@@ -12,12 +12,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
+from data.errors import BadInput
 from data.records import Exchange
-from data.reviews import BETWEEN, read_sheet, write_sheet
+from data.reviews import BETWEEN, fault, read_sheet, review_of, write_sheet
 from data.text import is_deferral
 from data.workspace import digest
 
-GOOD = 3  # of 5
 SEED = 7  # of the order in which replies are read
 
 
@@ -39,11 +39,17 @@ def key(exchange: Exchange, reply: str) -> str:
 
 
 def readings_of(paths: Iterable[Path]) -> Readings:
-    """By `key`; every sheet is a reader's, a row without a score is of nobody."""
+    """By `key`; every sheet is a reader's, a row without a score is of nobody. Raises BadInput for one that cannot be
+    read."""
     said: dict[str, list[Reading]] = defaultdict(list)
-    for row in (row for path in paths for row in read_sheet(path).rows if row["score"]):
-        score = float(row["score"])
-        said[row["id"]].append(Reading(score, score >= GOOD, row["wrong"] == "y"))
+    for path in paths:
+        for line, row in enumerate(read_sheet(path).rows, 2):
+            if not row["score"] and not row["wrong"]:
+                continue
+            if why := fault(row):
+                raise BadInput(f"{path}, line {line}: {why}")
+            review = review_of(row)
+            said[row["id"]].append(Reading(review.score, review.good, review.wrong))
     return {name: Reading(*map(fmean, zip(*rows, strict=True))) for name, rows in said.items()}
 
 
@@ -53,7 +59,10 @@ def reading(readings: Readings, exchange: Exchange, reply: str) -> Reading | Non
 
 
 def write_unread(path: Path, replies: Iterable[tuple[Exchange, str]], readings: Readings) -> int:
-    """A sheet of the replies that nobody has read, for readers who do not know whose they are; returns how many."""
+    """A sheet of the replies that nobody has read, for readers who do not know whose they are; returns how many.
+    Raises BadInput where the file is there: readers may be filling it in."""
+    if path.exists():
+        raise BadInput(f"{path} is there already; pass it as --readings, and name a new --sheet")
     unread = {
         key(exchange, reply): {"question": exchange.question, "reply": reply, "id": key(exchange, reply)}
         for exchange, reply in replies

@@ -76,10 +76,10 @@ def fallback(folder: Path) -> str:
         [row for row in judged if (row.source, row.split) == ("student", split)] for split in ("validation", "heldout")
     )
     serving = Config().serving
-    found = threshold(judged, serving.target_good, serving.most_wrong, serving.unreviewed)
+    found = threshold(judged, target=serving.target_good, most_wrong=serving.most_wrong, unreviewed=serving.unreviewed)
     far = sum(row.standing != "known" for row in heldout)
     passed_on = sum(row.worth < found.least for row in heldout if row.standing == "known")
-    first = f"{far} of {len(heldout)} to a person at once, notes too far; {passed_on} to the teacher"
+    first = f"{far} of {len(heldout)} to a person at once, notes too far; {passed_on} to the teacher or a person"
     good = f"checks passed by {sum(row.good for row in mine)} of {len(mine)} validation replies"
     return f"- Fallback: {first} (least worth {found.least:.3f}; {good}; {found})"
 

@@ -6,9 +6,11 @@ import random
 
 import pytest
 
+from bot.config import Config
+from bot.desk import Desk
 from bot.prompt import DEFERRAL
-from data.records import Answer, Source, Standing
-from eval.calibration import ENOUGH_READ, Help, Judged, Threshold, calibrate, is_sound, teacher_helps, threshold
+from data.records import Answer, Passage, Review, Source, Standing
+from eval.calibration import ENOUGH_READ, Help, Judged, Threshold, calibrate, is_sound, read, teacher_helps, threshold
 from tests.eval.invented import exchanges
 
 
@@ -23,47 +25,63 @@ def judged(source: Source, *good: bool, standing: Standing = "known", wrong: int
     ]  # fmt: skip
 
 
+SAID = "Press reset, then choose 55 degrees on the panel of the kettle."
 MINE = judged("student", True, True, False, True, False, False)
 
 
 def test_the_student_answers_as_long_as_its_replies_are_good_enough() -> None:
-    assert threshold(MINE, 0.75, 0.1).least == MINE[3].worth
-    assert threshold([], 0.75, 0.1).least == 1.0
-    assert threshold([*MINE, *judged("student", True, standing="far")], 0.75, 0.1).least == MINE[3].worth
+    assert threshold(MINE, target=0.75, most_wrong=0.1).least == MINE[3].worth
+    assert threshold([], target=0.75, most_wrong=0.1).least > 1
+    assert (
+        threshold([*MINE, *judged("student", True, standing="far")], target=0.75, most_wrong=0.1).least == MINE[3].worth
+    )
 
 
 def test_where_nobody_reviewed_what_is_worth_little_is_handed_over() -> None:
-    assert threshold(MINE, 0.75, 0.1, unreviewed=0.8985).answered == 2
-    assert threshold(MINE, 0.75, 0.1, unreviewed=0.12).least == MINE[3].worth
+    assert threshold(MINE, target=0.75, most_wrong=0.1, unreviewed=0.8985).answered == 2
+    assert threshold(MINE, target=0.75, most_wrong=0.1, unreviewed=0.12).least == MINE[3].worth
 
 
 def test_a_teacher_that_is_right_less_often_is_asked_less() -> None:
-    assert threshold([*MINE, *judged("teacher", True, False, False)], 0.75, 0.1).least == MINE[5].worth
-    assert threshold([*MINE, *judged("teacher", True, True, True)], 0.75, 0.1).least == MINE[3].worth
+    assert (
+        threshold([*MINE, *judged("teacher", True, False, False)], target=0.75, most_wrong=0.1).least == MINE[5].worth
+    )
+    assert threshold([*MINE, *judged("teacher", True, True, True)], target=0.75, most_wrong=0.1).least == MINE[3].worth
 
 
 NOTES = judged("notes", *[True] * 72, *[False] * 36, wrong=18)
 
 
 def test_readers_are_believed_before_checks_and_the_teacher() -> None:
-    found = threshold([*NOTES, *judged("student", False), *judged("teacher", False)], 0.75, 1.0)
+    found = threshold([*NOTES, *judged("student", False), *judged("teacher", False)], target=0.75, most_wrong=1.0)
     assert found == Threshold(NOTES[95].worth, answered=96, asked=108, good=72, wrong=6)
+    assert str(threshold(NOTES[72:] * 3, target=0.75, most_wrong=1.0)).startswith("of 108 judged too few are good")
 
 
 def test_what_misleads_is_bounded_too() -> None:
-    found = threshold(NOTES, 0.5, 0.1)
-    assert str(found) == "the student answers from a worth of 0.80 on, 100 of 108 (readers: 72 good, 10 wrong)"
+    found = threshold(NOTES, target=0.5, most_wrong=0.1)
+    assert str(found).startswith("the student answers from a worth of 0.80 on, 100 of 108 (readers: 72 good, 10 wrong;")
 
 
 def test_those_of_questions_that_fitted_nothing_are_preferred() -> None:
     fitted = [row.model_copy(update={"split": "train"}) for row in NOTES]
-    assert threshold([*fitted, *NOTES], 0.5, 0.1).asked == len(NOTES)
-    assert threshold([*fitted, *NOTES[:20]], 0.5, 0.1).asked == len(NOTES) + 20
+    assert threshold([*fitted, *NOTES], target=0.5, most_wrong=0.1).asked == len(NOTES)
+    assert threshold([*fitted, *NOTES[:20]], target=0.5, most_wrong=0.1).asked == len(NOTES) + 20
 
 
 def test_few_readings_decide_nothing_and_the_test_s_never() -> None:
     unseen = [row.model_copy(update={"split": "heldout"}) for row in NOTES]
-    assert threshold([*NOTES[: ENOUGH_READ - 1], *unseen, *MINE], 0.75, 0.1).asked == len(MINE)
+    assert threshold([*NOTES[: ENOUGH_READ - 1], *unseen, *MINE], target=0.75, most_wrong=0.1).asked == len(MINE)
+
+
+def test_only_the_first_note_is_what_readers_are_heard_about() -> None:
+    first, second = (Passage(id=name, kind="article", title=name, text=SAID, worth=0.4) for name in ("one", "two"))
+    asked = exchanges()[:3]
+    desk = Desk(asked, {asked[0].id: [first, second], asked[1].id: [second, first], asked[2].id: []}, Config())
+    reviews = [Review(exchange=each.id, passage="one", score=3, wrong=True) for each in asked]
+    assert [(row.exchange_id, row.source, row.worth, row.good, row.wrong) for row in read(desk, reviews)] == [
+        (asked[0].id, "notes", 0.4, True, True)
+    ]
 
 
 @pytest.mark.parametrize(("sound", "helps"), [(7, True), (6, False)])
@@ -74,12 +92,9 @@ def test_a_teacher_helps_where_its_replies_are_sound(sound: int, helps: bool) ->
     assert teacher_helps(MINE, 0.7) == Help(True), "not known of a teacher that was not asked"
 
 
-SAID = "Press reset, then choose 55 degrees on the panel of the kettle."
-
-
 @pytest.mark.parametrize(
     ("text", "sound"),
-    [(SAID, True), ("I don't know. " + DEFERRAL, True), ("Press reset, then choose 71 degrees on the panel.", False),
+    [(SAID, True), (DEFERRAL, False), ("Press reset, then choose 71 degrees on the panel.", False),
      ("The article does not address your question.", False), (" ".join([SAID] * 6), False)],
 )  # fmt: skip
 def test_a_sound_reply_says_something_that_was_known(text: str, sound: bool) -> None:

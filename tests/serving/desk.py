@@ -84,10 +84,10 @@ class ScriptedLauncher:
         return Engine(url, name, first_token_seconds=15, between_tokens_seconds=15)
 
 
-def make_release(workspace: Workspace, model: str, threshold: float = 0.5, *, teacher_helps: bool = True) -> Release:
+def make_release(workspace: Workspace, model: str, threshold: float = 0.5, *, unhelpful: str = "") -> Release:
     return releases.create(
         workspace, model=model, tickets="tickets-1", prompt_version=prompt.VERSION, threshold=threshold,
-        teacher_helps=teacher_helps,
+        unhelpful=unhelpful,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import Serving
+from bot.launch import identity
 from bot.prompt import DEFERRAL, FRAME, SYSTEM
 from bot.router import BROKEN_OFF, HANDOFF, TEXTS
 from data.workspace import Workspace
@@ -219,7 +220,7 @@ def test_a_teacher_that_is_still_loading_delays_nobody(tmp_path: Path, launcher:
 def test_a_teacher_that_does_not_help_is_not_asked_by_an_unsure_student(
     tmp_path: Path, launcher: ScriptedLauncher
 ) -> None:
-    make_release(Workspace(tmp_path), "one", teacher_helps=False)
+    make_release(Workspace(tmp_path), "one", unhelpful=identity(config().teacher))
     with running(tmp_path, launcher, config(hold_tokens=3)) as desk:
         launcher.servers["one"].reply = lambda _: Script(DEFERRAL)
         deferred = desk.chat()
@@ -227,6 +228,8 @@ def test_a_teacher_that_does_not_help_is_not_asked_by_an_unsure_student(
         unsure = desk.chat()
     for found, reason in ((deferred, "student_deferred"), (unsure, "unsure")):
         assert (text_of(found), dict(found)["handoff"]["reason"]) == (HANDOFF, reason)
+    with running(tmp_path, launcher, config(ask_teacher="always")) as desk:
+        assert text_of(desk.chat()) == TEACHER.text
 
 
 def test_a_dead_student_is_noticed_and_started_again(desk: Desk, launcher: ScriptedLauncher) -> None:
