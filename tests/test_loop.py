@@ -18,6 +18,7 @@ from data.parquet import read_rows
 from data.records import Exchange
 from data.reviews import exchange_of, read_sheet, write_sheet
 from data.workspace import Workspace, manifest_of
+from eval.calibration import Judged
 from tests.engine_server import EngineServer, Script
 
 pytestmark = pytest.mark.slow
@@ -49,6 +50,14 @@ def made(tmp_path_factory: pytest.TempPathFactory, teacher: EngineServer, starte
         done = subprocess.run([DESKMATE, *command.split(), *settings], capture_output=True, text=True)
         assert done.returncode == 0, f"{command}: {done.stderr[-2000:]}"
     return settings
+
+
+def test_a_release_says_from_which_worth_the_student_answers_and_who_takes_the_others(made: list[str]) -> None:
+    judged = read_rows(workspace(made).latest("report") / "calibration.parquet", Judged)
+    assert {row.split for row in judged if row.source == "notes"} == {"train", "validation"}
+    assert all(row.sound is not None for row in judged if row.source == "teacher")
+    said = subprocess.run([DESKMATE, "release", "create", *made], check=True, capture_output=True, text=True).stdout
+    assert "the student answers from a worth of" in said and "(readers: " in said and "the others go to" in said
 
 
 def workspace(made: list[str]) -> Workspace:

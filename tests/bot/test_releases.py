@@ -11,8 +11,10 @@ from data.errors import BadInput, NotFound
 from data.workspace import Workspace
 
 
-def make(root: Path, threshold: float = 0.5) -> releases.Release:
-    return releases.create(Workspace(root), model="m", tickets="t", prompt_version="p", threshold=threshold)
+def make(root: Path, threshold: float = 0.5, unhelpful: str = "") -> releases.Release:
+    return releases.create(
+        Workspace(root), model="m", tickets="t", prompt_version="p", threshold=threshold, unhelpful=unhelpful
+    )
 
 
 def test_the_same_content_is_the_same_release(tmp_path: Path) -> None:
@@ -24,6 +26,7 @@ def test_the_same_content_is_the_same_release(tmp_path: Path) -> None:
     assert releases.load(workspace, first.id) == first
     assert [release.id for release in releases.listing(workspace)] == [second.id, first.id]
     assert releases.latest(workspace) == second
+    assert make(tmp_path, 0.6, "a teacher").id != second.id
 
 
 def test_missing_and_damaged_releases_are_named(tmp_path: Path) -> None:
