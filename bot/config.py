@@ -172,7 +172,7 @@ class Serving(Section):
     )
     target_good: float = Field(0.7, ge=0, le=1, description="share of good replies to aim at (eval/calibration.py)")
     unreviewed: float = Field(
-        0.12, ge=0, le=1, description="least worth of notes to answer from until enough were reviewed"
+        0.15, ge=0, le=1, description="least worth of notes to answer from until enough were reviewed"
     )
     ask_teacher: Literal["auto", "always", "never"] = Field(
         "auto", description="what the student is unsure of; auto: where enough of its replies to the test are sound"

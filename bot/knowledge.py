@@ -10,8 +10,8 @@ an anchor answers only tickets opened after it: no reply is ever built from its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -30,7 +30,7 @@ from bot.vectors import Store
 from bot.worth import NEIGHBOURS, SHIPPED, Question, Said, Weights, features, weigh
 from data.records import Exchange, Passage, Standing
 
-SEARCH = "search-10"  # raised when the same knowledge would answer a question with another brief
+SEARCH = "search-11"  # raised when the same knowledge would answer a question with another brief
 BLAS = ThreadpoolController()  # beside a busy engine two threads of BLAS wait for each other longer than one reads
 NEAR = 8  # briefs looked at that are near as a whole, and as many whose anchor, ticket or article, is
 SMALL_TALK = (
@@ -51,8 +51,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question as it is compared: its words counted, its cosines with all passages, and what articles the nearest
-    past questions until `until` (epoch seconds) were answered with."""
+    """A question as it is compared: its words counted in what was known until `until` (epoch seconds) of other tickets,
+    its cosines with all passages, and what articles the nearest past questions until then were answered with."""
 
     text: str
     vector_D: Vectors
@@ -68,8 +68,8 @@ class Knowledge:
     where there is none; `shares_BN`: bot/briefs.py. `opened_P` is 0 for articles, which are always known. `ready_R`:
     the briefs most asked for, the nearest unless another is nearer by more than `prefer`. `margin`: how much more
     another brief must be worth than the nearest to be taken instead. `far`: the cosine below which what is nearest is
-    too far; `talk_SD`: the vectors of SMALL_TALK. `said`, `weights`: bot/worth.py; `readers`, `choose`: modules of
-    their own."""
+    too far; `talk_SD`: the vectors of SMALL_TALK. `places`: of each past ticket's passages. `said`, `weights`:
+    bot/worth.py; `readers`, `choose`: modules of their own."""
 
     id: str
     passages: list[Passage]
@@ -90,6 +90,7 @@ class Knowledge:
     talk_SD: Vectors | None = None
     choose: Choose = nearest
     weights: Weights = SHIPPED
+    places: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def search(self, question: str, *, before: datetime | None = None, ticket: str = "") -> Found:
         """The brief whose anchor is worth most as a reply (bot/worth.py), the anchor first, each passage cut to what is
@@ -119,7 +120,7 @@ class Knowledge:
         self, question: str, vector: Vectors, before: datetime | None, ticket: str, *, quotes: bool = True
     ) -> Found:
         with BLAS.limit(limits=1, user_api="blas"):
-            asked = self._asked(question, vector, before)
+            asked = self._asked(question, vector, before, ticket)
             near = self._near(asked, ticket)
             standing = self._standing(asked, near)
             if not near:
@@ -150,7 +151,7 @@ class Knowledge:
 
     def candidates(self, exchange: Exchange, vector: Vectors, count: int) -> list[Passage]:
         """What could be the first note to a past question, whole: the one that is, then the best of the others."""
-        asked = self._asked(exchange.question, vector, exchange.created)
+        asked = self._asked(exchange.question, vector, exchange.created, exchange.ticket_id)
         near = self._near(asked, exchange.ticket_id)
         if not near:
             return []
@@ -163,7 +164,7 @@ class Knowledge:
         found = []
         for place, vector in zip(places_R, vectors_RD, strict=True):
             passage = self.passages[place]
-            asked = self._asked(searchable(passage), vector, passage.created)
+            asked = self._asked(searchable(passage), vector, passage.created, ticket_of(passage))
             near = self._near(asked, ticket_of(passage))
             found.append(self._choice(asked, near, ticket_of(passage))[0] if near else -1)
         return np.array(found, np.intp)
@@ -194,13 +195,15 @@ class Knowledge:
 
     def features(self, exchange: Exchange, vector: Vectors, places_K: Places) -> Floats:
         """What passages are judged by as replies to a past question: [K, F] of bot/worth.py."""
-        asked = self._asked(exchange.question, vector, exchange.created)
+        asked = self._asked(exchange.question, vector, exchange.created, exchange.ticket_id)
         return self._features(asked, places_K, exchange.ticket_id)
 
-    def _asked(self, question: str, vector: Vectors, before: datetime | None) -> Asked:
+    def _asked(self, question: str, vector: Vectors, before: datetime | None, ticket: str) -> Asked:
         until = np.inf if before is None else before.timestamp()
+        counts_P = np.where(self.opened_P < until, self.ranking.counts(question), 0)
+        counts_P[list(self.places.get(ticket, ()))] = 0  # no new question finds its own words
         shares_A = self.ranking.shares(vector, until)
-        return Asked(question, vector, self.ranking.counts(question), self.ranking.cosines(vector), shares_A, until)
+        return Asked(question, vector, counts_P, self.ranking.cosines(vector), shares_A, until)
 
     def _features(self, asked: Asked, anchor_K: Places, ticket: str) -> Floats:
         past_T = np.flatnonzero((self.opened_P > 0) & (self.opened_P < asked.until))

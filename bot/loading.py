@@ -69,7 +69,7 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
         np.zeros(0, np.intp), settings.prefer, settings.margin, settings.words, Quotes(encoder), ranking,
         said, readers_of(read_any(tickets / "reviews.parquet", Review), [each.id for each in passages]), store,
         far=float(np.quantile(nearest_R, settings.far)) if len(nearest_R) else -1.0,
-        talk_SD=encoder(list(SMALL_TALK)), choose=choose,
+        talk_SD=encoder(list(SMALL_TALK)), choose=choose, places=_by_ticket(passages),
     )  # fmt: skip
     known = replace(known, weights=_weights(known, tickets, folder / f"{kept}-{judged}-weights.npy"))
     answered_R = once(
@@ -77,6 +77,14 @@ def load(workspace: Workspace, tickets: Path, settings: Retrieval) -> Knowledge:
         lambda: known.answered(past_R, asked()),
     )
     return _readied(replace(known, ready_R=most_asked(answered_R, len(briefs_BN))[: settings.ready]))
+
+
+def _by_ticket(passages: Sequence[Passage]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for place, passage in enumerate(passages):
+        if passage.kind == "ticket":
+            found[ticket_of(passage)].append(place)
+    return dict(found)
 
 
 def _readied(known: Knowledge) -> Knowledge:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bot.briefs import COMPANIONS, gather_briefs, matched, most_asked, nearest_past, shares_of
+from bot.cosines import Floats
 from bot.encoder import Vectors
 from bot.knowledge import Knowledge
 from bot.links import Links
@@ -184,6 +185,27 @@ def test_what_a_team_is_asked_about_is_what_would_be_said_first(known: Knowledge
     found = known.candidates(asked, vector, 2)
     assert len(found) == 2 and found[0].id == known.search("c", before=asked.created).passages[0].id
     assert found[0].text == PASSAGES[2].text, "whole"
+
+
+class Counted:
+    """Of every text the same words are found in the passages."""
+
+    def counts(self, _: str) -> Floats:
+        return np.array([4, 2, 8, 1, 1], np.float32)
+
+
+@pytest.mark.parametrize(("own", "day", "shares"), [("n", 9, [0.5, 0.25]), ("a", 9, [0, 0.25]), ("n", 3, [1, 0.5])])
+def test_words_are_measured_by_what_a_new_question_would_find(
+    known: Knowledge, own: str, day: int, shares: list[float]
+) -> None:
+    ranking = dataclasses.replace(known.ranking, words=Counted())
+    counted = dataclasses.replace(known, ranking=ranking, places={"a": [0], "b": [1], "c": [2]})
+    asked = Exchange(
+        id=f"{own}-2", ticket_id=own, subject="", product="", topic="", split="train",
+        created=START + timedelta(days=day), turns=(Turn(role="customer", text="c"),), human_reply="",
+    )  # fmt: skip
+    found = counted.features(asked, known.vectors(["c"])[0], np.array([0, 1]))
+    assert found[:, 3].tolist() == shares, "the ticket's own words, and later ones, are no measure"
 
 
 def test_only_a_code_that_an_article_explains_rules_notes_out() -> None:
