@@ -20,11 +20,13 @@ from data.parquet import read_any
 from data.records import Answer, Exchange, Record, Review, Source, Split, Standing
 from data.text import is_deferral, is_evasion, is_repetitive, overlap, support, unsupported
 from data.workspace import Workspace
+from eval.statistics import wilson
 
 LEAST_SUPPORT = 0.6
 LEAST_OVERLAP = 0.25
 ENOUGH_READ = 100
 NEVER = 1.01  # no note is worth that
+Z90 = 1.2816  # of a one-sided bound
 
 
 class Judged(Record):
@@ -103,24 +105,24 @@ class Threshold:
 
 
 def threshold(judged: Iterable[Judged], *, target: float, most_wrong: float, unreviewed: float = 0.0) -> Threshold:
-    """The lowest at which at least the share `target` of what the student answers is good and at most `most_wrong` of
-    it wrong, by readers where they read ENOUGH_READ first notes; one that no question reaches, where none is. Checks
-    cannot tell what is wrong; by them it is as often good as the teacher's replies to the test, where that is less
-    often than `target`, and the threshold at least `unreviewed`.
+    """The lowest at which, nine to one, at least the share `target` of what the student answers is good and at most
+    `most_wrong` of it wrong, by readers where they read ENOUGH_READ first notes; one that no question reaches, where
+    none is. Checks cannot tell what is wrong; by them it is as often good as the teacher's replies to the test, where
+    that is less often than `target`, and the threshold at least `unreviewed`.
     """
     known = [row for row in judged if row.standing == "known"]
     notes, mine = _of(known, "notes"), _of(known, "student")
     unfitted = [row for row in notes if row.split == "validation"]
     notes = unfitted if len(unfitted) >= ENOUGH_READ else notes
     if len(notes) >= ENOUGH_READ:
-        found = _found(notes, calibrate(notes, target, most_wrong))
-        kept = found.good / found.answered >= target and (found.wrong or 0) / found.answered <= most_wrong
-        return found if kept else Threshold(NEVER, asked=len(notes))
+        least = calibrate(notes, target, most_wrong, Z90)
+        return Threshold(NEVER, asked=len(notes)) if least is None else _found(notes, least)
     if not mine:
         return Threshold(NEVER)
     teachers = [row.good for row in known if row.source == "teacher"]
     least = calibrate(mine, min(target, fmean(teachers)) if teachers else target)
-    return replace(_found(mine, max(least, unreviewed)), wrong=None, fitted=0)
+    surest = max(row.worth for row in mine)
+    return replace(_found(mine, max(surest if least is None else least, unreviewed)), wrong=None, fitted=0)
 
 
 def _of(judged: Iterable[Judged], source: Source) -> list[Judged]:
@@ -154,22 +156,20 @@ def teacher_helps(judged: Iterable[Judged], target: float) -> Help:
     return Help(sum(sound) >= target * len(sound), sum(sound), len(sound))
 
 
-def calibrate(judged: Sequence[Judged], target: float, most_wrong: float = 1.0) -> float:
+def calibrate(judged: Sequence[Judged], target: float, most_wrong: float = 1.0, z: float = 0.0) -> float | None:
     """The lowest threshold at which what is worth as much or more is good at least at the share `target`, and wrong at
-    most at the share `most_wrong`.
+    most at the share `most_wrong`, by bounds `z` deviations away (Wilson 1927); None where there is none. What is worth
+    the same is accepted together.
 
-    Plug-in, without a confidence bound: right on average, too bold on few cases. If no threshold does it is the highest
-    worth seen. What is worth the same is accepted together. Raises ValueError where there is nothing to go by.
+    With `z` = 0 it is right on average and too bold on few cases.
     """
-    if not judged:
-        raise ValueError("calibrate needs at least one judgement")
     ranked = sorted(judged, key=lambda row: -row.worth)
-    best, good, wrong = ranked[0].worth, 0, 0
+    best, good, wrong = None, 0, 0
     for position, row in enumerate(ranked, 1):
         good, wrong = good + row.good, wrong + row.wrong
         last_of_equals = position == len(ranked) or ranked[position].worth < row.worth
-        if last_of_equals and good / position >= target and wrong / position <= most_wrong:
-            best = row.worth
+        enough = wilson(good, position, z).low >= target and wilson(wrong, position, z).high <= most_wrong
+        best = row.worth if last_of_equals and enough else best
     return best
 
 

@@ -90,13 +90,13 @@ def _draws(size: int, resamples: int, seed: int) -> tuple[npt.NDArray[np.uint8],
     return tuple(source.multinomial(size, np.full(size, 1 / size), size=n).astype(np.uint8) for n in chunks)
 
 
-def wilson(hits: int, n: int) -> Interval:
-    """Score interval of a rate (Wilson 1927), the one that stays honest at 0 and at n."""
+def wilson(hits: int, n: int, z: float = Z95) -> Interval:
+    """Score interval of a rate (Wilson 1927), the one that stays honest at 0 and at n; z = 0 is the rate itself."""
     if n == 0:
         return Interval(estimate=0.0, low=0.0, high=1.0, n=0)
-    rate, z2 = hits / n, Z95**2
+    rate, z2 = hits / n, z**2
     centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 / (1 + z2 / n) * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
+    half = z / (1 + z2 / n) * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
     return Interval(estimate=rate, low=max(0.0, centre - half), high=min(1.0, centre + half), n=n)
 
 
