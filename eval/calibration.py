@@ -97,7 +97,8 @@ class Threshold:
 
     def __str__(self) -> str:
         if not self.answered:
-            return f"of {self.asked} judged too few are good at any worth: the student answers nothing by itself"
+            few = f"of {self.asked} judged too few are good at any worth: the student answers nothing by itself"
+            return f"{few}; review more (`deskmate review`) or lower serving.target_good"
         told = f"checks: {self.good} good"
         if self.wrong is not None:
             told = f"readers: {self.good} good, {self.wrong} wrong; {self.fitted} of them fitted the worths too"
