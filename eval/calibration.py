@@ -154,7 +154,7 @@ def teacher_helps(judged: Iterable[Judged], target: float) -> Help:
     replies to the test does customers no service where the notes are poor."""
     rows = (row for row in judged if row.source == "teacher" and row.standing == "known")
     sound = [row.sound for row in rows if row.sound is not None]
-    return Help(sum(sound) >= target * len(sound), sum(sound), len(sound))
+    return Help(not sound or fmean(sound) >= target, sum(sound), len(sound))
 
 
 def calibrate(judged: Sequence[Judged], target: float, most_wrong: float = 1.0, z: float = 0.0) -> float | None:

@@ -42,7 +42,7 @@ class Deployment:
         )  # fmt: skip
 
     def _teacher_helps(self, stage: Stage) -> bool:
-        """Another teacher than the one that did not is believed to."""
+        """The release names the teacher that does not; of any other it is believed."""
         ask, unhelpful = self.config.serving.ask_teacher, stage.release.unhelpful
         return ask == "always" or (ask == "auto" and not (unhelpful and unhelpful == identity(self.config.teacher)))
 

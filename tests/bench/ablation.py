@@ -53,6 +53,7 @@ CURVE = Path(__file__).with_name("learning_curve.svg")
 CODE = "ablation-3"
 MEASURES = ("quality", "overlap_human", "deferral", "words")
 READ = ("read_good", "read_wrong")
+SPLITS = ("train", "validation", "heldout")
 WATCHED = 16  # validation rows that training looks at: it stops nothing here, and all of them take as long as it does
 Values = dict[str, list[float]]
 
@@ -164,9 +165,8 @@ class Plan:
     asked: Path
 
 
-def plans(into: Workspace, workspace: Workspace, config: Config, variants: Sequence[Variant], most: int) -> list[Plan]:
-    tickets = workspace.latest("tickets")
-    as_it_is = gather(workspace, tickets, config, ("train", "validation", "heldout"))
+def plans(into: Workspace, workspace: Workspace, as_it_is: Desk, variants: Sequence[Variant], most: int) -> list[Plan]:
+    tickets, config = workspace.latest("tickets"), as_it_is.config
     desks = {config.retrieval.model_dump_json(): as_it_is}
     answers = given(workspace, config, as_it_is)
     made = []
@@ -174,7 +174,7 @@ def plans(into: Workspace, workspace: Workspace, config: Config, variants: Seque
         changed = variant.config(config)
         searched = changed.retrieval.model_dump_json()
         if searched not in desks:
-            desks[searched] = gather(workspace, tickets, changed, ("train", "validation", "heldout"))
+            desks[searched] = gather(workspace, tickets, changed, SPLITS)
         desk = replace(desks[searched], config=changed)
         rows = corpus(into, desk, config, answers, variant)
         made.append(Plan(variant, desk, rows, ask(into, desk, chosen(desk, most), changed, rows)))
@@ -229,11 +229,12 @@ def main() -> None:
     workspace, config, asked = parsed(parser)
     into = Workspace(workspace.root / "ablation")
     into.root.mkdir(exist_ok=True)
-    asyncio.run(ask_unaided(workspace, config, gather(workspace, workspace.latest("tickets"), config, ("train",))))
+    desk = gather(workspace, workspace.latest("tickets"), config, SPLITS)
+    asyncio.run(ask_unaided(workspace, config, desk))
     variants = [
         replace(each, exchanges=each.exchanges or asked.exchanges) for each in variants_of(asked.sizes, asked.only)
     ]
-    made = plans(into, workspace, config, variants, asked.held_out)
+    made = plans(into, workspace, desk, variants, asked.held_out)
     if asked.prepare:
         return
     told = Told(readings_of(asked.readings))

@@ -1,10 +1,10 @@
 """The real desk's student and our agents, read blind on held-out questions: `make bench-reading`.
 
 Wants CORPUS=path/to/thunderbird and the student of `make bench-thunderbird`. The student replies to all held-out
-exchanges as it would serve them. `--sheet FILE` writes what nobody has read, blind and shuffled, for readers to fill in
-(`score`, `wrong`); `--readings FILE ...`, one sheet of each reader, prints what they say: of each voice, and of what
-the student would answer from each worth on, the threshold that a release would have among them. About 8 minutes on two
-cores. Killed, it goes on when run again.
+exchanges as it would serve them. Prints what readers said (`--readings FILE ...`, one sheet of each; those beside this
+file by default): of each voice, and of what the student would answer from each worth on, the threshold that reviews
+give a release among them. `--sheet FILE` writes what nobody has read, blind and shuffled, to be filled in (`score`,
+`wrong`). About 8 minutes on two cores. Killed, it goes on when run again.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from eval.calibration import Threshold, reviewed, threshold
 from tests.bench.readings import Reading, Readings, reading, readings_of, write_unread
 from tests.bench.thunderbird import parsed
 
+READ = [Path(__file__).with_name(f"reading_{reader}.csv") for reader in "ab"]
 LEAST = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
@@ -94,7 +95,7 @@ def tables(found: Sequence[Said], readings: Readings, least: float) -> list[str]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sheet", type=Path, help="where to write what nobody has read")
-    parser.add_argument("--readings", type=Path, nargs="+", default=[], help="sheets that readers filled in")
+    parser.add_argument("--readings", type=Path, nargs="+", default=READ, help="sheets that readers filled in")
     workspace, config, asked = parsed(parser)
     desk = gather(workspace, workspace.latest("tickets"), config, ("heldout",), quotes=True)
     found = asyncio.run(replies(workspace, config, desk))
